@@ -1,0 +1,96 @@
+"""IR-SE residual network: the ArcFace recogniser's body (Deng et al. 2019) with squeeze-and-excitation.
+
+The same body carries the recogniser, the pSp encoders, the attribute net and the landmark net. Parameter names
+follow the public IR-SE50 containers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["IRSE", "IRSEConfig", "irse_body"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IRSEConfig:
+    """`units` residual units in each of the four stages, which are `widths` channels wide."""
+
+    units: tuple[int, int, int, int] = (3, 4, 14, 3)
+    widths: tuple[int, int, int, int] = (64, 128, 256, 512)
+    input_size: int = 112
+    embedding: int = 512
+
+
+class SEModule(nn.Module):
+    """Squeeze and excitation: channels weighted by what the whole map holds."""
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, channels // reduction, 1, bias=False)
+        self.fc2 = nn.Conv2d(channels // reduction, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate = self.fc2(F.relu(self.fc1(x.mean((2, 3), keepdim=True))))
+        return x * gate.sigmoid()
+
+
+class BottleneckIRSE(nn.Module):
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.shortcut_layer: nn.Module
+        if inputs == outputs:
+            self.shortcut_layer = nn.MaxPool2d(1, stride)
+        else:
+            self.shortcut_layer = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+        self.res_layer = nn.Sequential(
+            nn.BatchNorm2d(inputs),
+            nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False),
+            nn.PReLU(outputs),
+            nn.Conv2d(outputs, outputs, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            SEModule(outputs),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.res_layer(x) + self.shortcut_layer(x)
+
+
+def irse_body(config: IRSEConfig, input_nc: int = 3) -> tuple[nn.Sequential, nn.Sequential]:
+    """The stem and the four stages; the first unit of each stage halves the resolution."""
+    stem = config.widths[0]
+    input_layer = nn.Sequential(
+        nn.Conv2d(input_nc, stem, 3, 1, 1, bias=False), nn.BatchNorm2d(stem), nn.PReLU(stem)
+    )
+    units: list[nn.Module] = []
+    inputs = stem
+    for count, width in zip(config.units, config.widths, strict=True):
+        for index in range(count):
+            units.append(BottleneckIRSE(inputs, width, 2 if index == 0 else 1))
+            inputs = width
+    return input_layer, nn.Sequential(*units)
+
+
+class IRSE(nn.Module):
+    """Face recogniser: `[N,3,112,112]` RGB in [-1, 1] -> L2-normalised embeddings `[N,512]`."""
+
+    def __init__(self, config: IRSEConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.input_size = config.input_size
+        self.input_layer, self.body = irse_body(config)
+        side = config.input_size // 16
+        self.output_layer = nn.Sequential(
+            nn.BatchNorm2d(config.widths[-1]),
+            nn.Dropout(0.4),
+            nn.Flatten(),
+            nn.Linear(config.widths[-1] * side * side, config.embedding),
+            nn.BatchNorm1d(config.embedding),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.normalize(self.output_layer(self.body(self.input_layer(x))).float())

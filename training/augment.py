@@ -1,0 +1,99 @@
+"""Augmentation of rendered heads: strong enough that networks trained on renders also work on photographs."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["erase", "photometric", "warp"]
+
+
+def uniform(count: int, low: float, high: float, *shape: int) -> Tensor:
+    return torch.empty(count, *(shape or (1, 1, 1))).uniform_(low, high)
+
+
+def photometric(x: Tensor, strength: float = 1.0) -> Tensor:
+    """Exposure, contrast, tint, gamma, saturation, side light, blur and noise on `[N,3,H,W]` in [-1, 1]."""
+    n, _, height, width = x.shape
+    y = (x + 1.0) / 2.0
+    gamma = torch.exp(uniform(n, -0.45, 0.45) * strength)
+    y = y.clamp(1e-3, 1.0) ** gamma
+    grey = y.mean(1, keepdim=True)
+    y = grey + (y - grey) * (1.0 + strength * uniform(n, -0.7, 0.4))
+    y = torch.where(torch.rand(n, 1, 1, 1) < 0.08 * strength, y.mean(1, keepdim=True), y)
+    y = y * torch.exp(strength * 0.18 * torch.randn(n, 3, 1, 1))
+    mean = y.mean((1, 2, 3), keepdim=True)
+    y = mean + (y - mean) * torch.exp(uniform(n, -0.4, 0.35) * strength) + strength * uniform(n, -0.15, 0.15)
+    ramp = torch.linspace(-1, 1, width)[None, None, None] * uniform(n, -1, 1)
+    ramp = ramp + torch.linspace(-1, 1, height)[None, None, :, None] * uniform(n, -1, 1)
+    y = y * (1.0 + 0.25 * strength * ramp)
+    y = _degrade(y)
+    noise = 0.06 * strength * torch.rand(n, 1, 1, 1) ** 2
+    return (y + noise * torch.randn_like(y)).clamp(0, 1) * 2.0 - 1.0
+
+
+def _degrade(x: Tensor) -> Tensor:
+    """Lose resolution on some of the batch, as small or compressed photographs do."""
+    if torch.rand(()) < 0.5:
+        return x
+    size = x.shape[-1]
+    small = int(size * float(torch.empty(()).uniform_(0.3, 0.9)))
+    soft = F.interpolate(x, size=(small, small), mode="bilinear", align_corners=False, antialias=True)
+    soft = F.interpolate(soft, size=(size, size), mode="bilinear", align_corners=False)
+    return torch.where(torch.rand(len(x), 1, 1, 1) < 0.6, soft, x)
+
+
+def erase(x: Tensor, share: float = 0.3) -> Tensor:
+    """Cover a random rectangle of `share` of the samples with noise of one colour: hands, hair, scarves."""
+    n, _, height, width = x.shape
+    rows = torch.arange(height)[None, :, None] / height
+    cols = torch.arange(width)[None, None] / width
+    cy, cx = torch.rand(n, 1, 1), torch.rand(n, 1, 1)
+    h, w = uniform(n, 0.05, 0.25, 1, 1), uniform(n, 0.05, 0.25, 1, 1)
+    inside = ((rows - cy).abs() < h) & ((cols - cx).abs() < w) & (torch.rand(n, 1, 1) < share)
+    colour = torch.rand(n, 3, 1, 1) * 2 - 1 + 0.15 * torch.randn_like(x)
+    return torch.where(inside[:, None], colour, x)
+
+
+def warp(
+    x: Tensor,
+    *,
+    degrees: float,
+    scale: tuple[float, float],
+    shift: float,
+    size: int | None = None,
+    centre: tuple[float, float] = (0.5, 0.5),
+    labels: Tensor | None = None,
+    points: Tensor | None = None,
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Random similarity of `[N,3,H,W]` with its label maps `[N,H,W]` and points `[N,P,2]` in 0..1 of the picture.
+
+    The crop lies around `centre` (x, y in 0..1), moved by up to `shift` of its side in each direction.
+    `scale` above 1 shows more of the scene; what lies outside is reflected (labels too). Points move to the new crop.
+    """
+    n = len(x)
+    angle = torch.empty(n).uniform_(-degrees, degrees) * math.pi / 180
+    factor = torch.exp(torch.empty(n).uniform_(math.log(scale[0]), math.log(scale[1])))
+    offset = torch.empty(n, 2).uniform_(-shift, shift) * 2 * factor[:, None] + torch.tensor(centre) * 2 - 1
+    cos, sin = torch.cos(angle) * factor, torch.sin(angle) * factor
+    theta = torch.stack(
+        [torch.stack([cos, -sin, offset[:, 0]], 1), torch.stack([sin, cos, offset[:, 1]], 1)], 1
+    )
+    side = size or x.shape[-1]
+    grid = F.affine_grid(theta, [n, 1, side, side], align_corners=False)
+    if side * factor.max() < x.shape[-1] * 0.7:
+        x = F.interpolate(x, scale_factor=0.5, mode="area")
+    y = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    if labels is not None:
+        moved = F.grid_sample(
+            labels[:, None].float(), grid, mode="nearest", padding_mode="reflection", align_corners=False
+        )
+        labels = moved[:, 0].to(labels.dtype)
+    if points is not None:
+        source = points * 2 - 1 - theta[:, None, :, 2]  # [N, P, 2] relative to the crop's centre
+        inverse = torch.linalg.inv(theta[:, :, :2])
+        points = (source @ inverse.transpose(1, 2) + 1) / 2
+    return y, labels, points

@@ -1,0 +1,89 @@
+"""The cache of rendered heads: packing the renderer's shards into memory-mapped arrays, and drawing batches.
+
+Images are split by identity, never by image: the last `HELD_OUT` identities are not trained on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["HELD_OUT", "MIRRORED_LABELS", "Heads", "pack"]
+
+HELD_OUT = 60
+ARRAYS = ("img", "lab", "lm5", "att", "ident")
+# Mirroring a picture exchanges the left and right eye, brow and ear (CelebAMask-HQ order).
+MIRRORED_LABELS = torch.tensor(
+    [0, 1, 2, 3, 5, 4, 7, 6, 9, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18], dtype=torch.uint8
+)
+
+
+def pack(shards: Path, out: Path) -> int:
+    """Concatenate `s*.npz` shards into one `.npy` per array, in shard order; returns the number of images."""
+    files = sorted(path for path in shards.glob("s*.npz") if ".tmp" not in path.name)
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ARRAYS:
+        parts = []
+        for path in files:
+            with np.load(path) as shard:
+                parts.append(shard[name])
+        np.save(out / f"{name}.npy", np.concatenate(parts))
+    with np.load(files[0]) as shard:
+        (out / "names.txt").write_text("\n".join(shard["names"]), encoding="utf-8")
+    return len(np.load(out / "ident.npy", mmap_mode="r"))
+
+
+@dataclass(frozen=True, eq=False)
+class Heads:
+    """Rendered heads: `img` [N,128,128,3] u8, `lab` [N,128,128] u8, `lm5` [N,5,2] px, `att` [N,A], `ident` [N]."""
+
+    img: np.ndarray
+    lab: np.ndarray
+    lm5: np.ndarray
+    att: np.ndarray
+    ident: np.ndarray
+    names: tuple[str, ...]
+    train: np.ndarray
+    held_out: np.ndarray
+
+    @classmethod
+    def open(cls, folder: Path) -> Heads:
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
+        ident = np.asarray(arrays["ident"])
+        last = np.unique(ident)[-HELD_OUT:]
+        held = np.isin(ident, last)
+        names = tuple((folder / "names.txt").read_text(encoding="utf-8").split())
+        return cls(**arrays, names=names, train=np.nonzero(~held)[0], held_out=np.nonzero(held)[0])
+
+    def images(self, index: np.ndarray) -> Tensor:
+        """`[B,3,128,128]` float in [-1, 1]."""
+        pixels = torch.from_numpy(self.img[np.asarray(index)])  # [B, H, W, 3]
+        return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+
+    def labels(self, index: np.ndarray) -> Tensor:
+        """`[B,128,128]` uint8 class labels."""
+        return torch.from_numpy(self.lab[np.asarray(index)])
+
+    def attributes(self, index: np.ndarray) -> Tensor:
+        """`[B,A]` float, 0 or 1."""
+        return torch.from_numpy(self.att[np.asarray(index)]).float()
+
+    def landmarks(self, index: np.ndarray) -> Tensor:
+        """`[B,5,2]` pixels of the 128-pixel image."""
+        return torch.from_numpy(self.lm5[np.asarray(index)]).float()
+
+    def same_identity(self, index: int) -> np.ndarray:
+        """The other pictures of the person in picture `index`."""
+        near = np.arange(max(0, index - 16), min(len(self.ident), index + 17))
+        return near[(self.ident[near] == self.ident[index]) & (near != index)]
+
+    def mirrored(self, images: Tensor, labels: Tensor | None, flip: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Mirror the samples where `flip` [B] is true, labels with their sides exchanged."""
+        images = torch.where(flip[:, None, None, None], images.flip(3), images)
+        if labels is not None:
+            labels = torch.where(flip[:, None, None], MIRRORED_LABELS[labels.flip(2).long()], labels)
+        return images, labels

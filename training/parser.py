@@ -1,0 +1,67 @@
+"""Trains the face parser. Its features are also the perceptual space in which the generator is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from styleid.networks.unet import ParserConfig, UNetParser
+
+from .augment import erase, photometric, warp
+from .data import Heads
+from .loop import Run, cosine
+
+__all__ = ["evaluate_parser", "train_parser"]
+
+BATCH = 12
+
+
+def class_weights(heads: Heads) -> torch.Tensor:
+    count = torch.bincount(heads.labels(heads.train[:600]).flatten().long(), minlength=19).float()
+    weight = (count.sum() / (count + 1e3)) ** 0.35
+    return weight / weight.mean()
+
+
+@torch.no_grad()
+def evaluate_parser(net: UNetParser, heads: Heads, count: int = 240) -> dict[str, float]:
+    """Pixel accuracy and mean IoU over the classes that occur, on held-out identities."""
+    net.eval()
+    confusion = torch.zeros(19 * 19)
+    for start in range(0, count, 24):
+        index = heads.held_out[start : start + 24]
+        truth = heads.labels(index).long()
+        found = net((heads.images(index) + 1) / 2).argmax(1)
+        confusion += torch.bincount((truth * 19 + found).flatten(), minlength=361).float()
+    table = confusion.view(19, 19)
+    union = table.sum(0) + table.sum(1) - table.diag()
+    present = table.sum(1) > 0
+    iou = table.diag()[present] / union[present]
+    return {"accuracy": float(table.diag().sum() / table.sum()), "mean_iou": float(iou.mean())}
+
+
+def train_parser(heads: Heads, folder: Path, *, steps: int = 4000, seed: int = 11) -> UNetParser:
+    """Cross-entropy over classes weighted against their rarity; any input scale from 64 to 128 pixels."""
+    torch.manual_seed(seed)
+    net = UNetParser(ParserConfig()).to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=0.02)
+    weights = class_weights(heads)
+    run = Run(
+        "parser", folder, steps, {"net": net, "optimiser": optimiser}, lambda: evaluate_parser(net, heads, 48)
+    )
+    for step in run.steps():
+        optimiser.param_groups[0]["lr"] = 3e-3 * cosine(step / steps)
+        index = heads.train[torch.randint(len(heads.train), (BATCH,)).numpy()]
+        image, label = heads.mirrored(heads.images(index), heads.labels(index), torch.rand(BATCH) < 0.5)
+        size = 64 if step % 3 == 0 else 128
+        image, label, _ = warp(image, degrees=12, scale=(0.85, 1.2), shift=0.05, labels=label, size=size)
+        image = erase(photometric(image), 0.1)
+        net.train()
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = net(((image + 1) / 2).contiguous(memory_format=torch.channels_last))
+        loss = F.cross_entropy(logits.float(), label.long(), weights)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+    return net.eval()

@@ -1,0 +1,146 @@
+"""Trains the landmark net (five points and "is this a face?") and the attribute net."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from styleid.networks.heads import AttributeConfig, AttributeNet, LandmarkConfig, LandmarkNet
+
+from .augment import erase, photometric, warp
+from .data import Heads
+from .loop import Run, cosine
+
+__all__ = ["evaluate_attributes", "evaluate_landmarks", "train_attributes", "train_landmarks"]
+
+MIRRORED_POINTS = [1, 0, 2, 4, 3]
+# Centre of the face, brows to chin, in an FFHQ crop.
+FACE_CENTRE = (0.5, 0.62)
+
+
+def not_faces(images: Tensor, count: int) -> Tensor:
+    """Crops without a face: coarse procedural texture, magnified hair or clothes, and shuffled pieces of faces."""
+    size = images.shape[-1]
+    source = images[torch.randint(len(images), (count,))]
+    cells = int(torch.randint(2, 24, ()))
+    texture = F.interpolate(torch.randn(count, 3, cells, cells) * 0.6, size=(size, size), mode="bicubic")
+    corner = F.interpolate(source[:, :, -size // 3 :, : size // 3], size=(size, size), mode="bilinear")
+    grid = int(torch.randint(2, 5, ()))
+    piece = size // grid
+    tiles = source[:, :, : grid * piece, : grid * piece].unfold(2, piece, piece).unfold(3, piece, piece)
+    tiles = tiles.reshape(count, 3, grid * grid, piece, piece)[:, :, torch.randperm(grid * grid)]
+    shuffled = tiles.reshape(count, 3, grid, grid, piece, piece).permute(0, 1, 2, 4, 3, 5)
+    shuffled = F.interpolate(shuffled.reshape(count, 3, grid * piece, grid * piece), size=(size, size))
+    choice = torch.randint(0, 3, (count, 1, 1, 1))
+    return torch.where(choice == 0, texture, torch.where(choice == 1, corner, shuffled)).clamp(-1, 1)
+
+
+def loose_crops(images: Tensor, points: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Crops as detection boxes give them: any shift, scale and tilt; part of them on a plain ground."""
+    crop, _, moved = warp(
+        images, degrees=45, scale=(0.68, 1.35), shift=0.13, size=size, centre=FACE_CENTRE, points=points
+    )
+    return crop, moved
+
+
+def train_landmarks(heads: Heads, folder: Path, *, steps: int = 1800, seed: int = 53) -> LandmarkNet:
+    torch.manual_seed(seed)
+    batch = 24
+    net = LandmarkNet(LandmarkConfig()).to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.02)
+    state = {"net": net, "optimiser": optimiser}
+    run = Run("landmarks", folder, steps, state, lambda: evaluate_landmarks(net, heads), seed=seed)
+    for step in run.steps():
+        optimiser.param_groups[0]["lr"] = 2e-3 * cosine(step / steps)
+        index = heads.train[torch.randint(len(heads.train), (batch,)).numpy()]
+        flip = torch.rand(batch) < 0.5
+        images, _ = heads.mirrored(heads.images(index), None, flip)
+        points = (heads.landmarks(index) + 0.5) / images.shape[-1]
+        mirrored = torch.stack([1 - points[:, MIRRORED_POINTS, 0], points[:, MIRRORED_POINTS, 1]], 2)
+        points = torch.where(flip[:, None, None], mirrored, points)
+        crop, points = loose_crops(images, points, net.input_size)
+        negatives, _, _ = warp(
+            not_faces(images, batch // 3), degrees=30, scale=(0.5, 1.0), shift=0.1, size=96
+        )
+        x = erase(photometric(torch.cat([crop, negatives])), 0.25)
+        truth = torch.cat([torch.ones(batch), torch.zeros(len(negatives))])
+        net.train()
+        with torch.autocast("cpu", torch.bfloat16):
+            found, logit = net.raw(x.contiguous(memory_format=torch.channels_last))
+        loss = 10 * F.smooth_l1_loss(found[:batch], points, beta=0.02)
+        loss = loss + 0.2 * F.binary_cross_entropy_with_logits(logit, truth)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+    return net.eval()
+
+
+@torch.no_grad()
+def evaluate_landmarks(net: LandmarkNet, heads: Heads) -> dict[str, float]:
+    """Mean point error in percent of the distance between the eyes, and the score's accuracy, held out."""
+    net.eval()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        index = heads.held_out[:200]
+        images, points = heads.images(index), (heads.landmarks(index) + 0.5) / 128
+        crop, truth = loose_crops(images, points, net.input_size)
+        found, score = net(crop)
+        _, negative = net(F.interpolate(not_faces(images, 100), size=(96, 96), mode="area"))
+    eyes = (truth[:, 0] - truth[:, 1]).norm(dim=1)
+    error = (found - truth).norm(dim=2).mean(1) / eyes
+    correct = torch.cat([score > 0.5, negative < 0.5]).float().mean()
+    return {"error_percent_of_eye_distance": float(100 * error.mean()), "face_score_accuracy": float(correct)}
+
+
+def train_attributes(heads: Heads, folder: Path, *, steps: int = 1500, seed: int = 61) -> AttributeNet:
+    torch.manual_seed(seed)
+    batch = 24
+    net = AttributeNet(AttributeConfig(names=heads.names, input_size=112)).to(
+        memory_format=torch.channels_last
+    )
+    optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.05)
+    share = torch.from_numpy(np.asarray(heads.att[heads.train])).float().mean(0).clamp(0.01, 0.99)
+    positive = ((1 - share) / share).sqrt()
+    state = {"net": net, "optimiser": optimiser}
+    run = Run("attributes", folder, steps, state, lambda: summary(evaluate_attributes(net, heads)), seed=seed)
+    for step in run.steps():
+        optimiser.param_groups[0]["lr"] = 2e-3 * cosine(step / steps)
+        index = heads.train[torch.randint(len(heads.train), (batch,)).numpy()]
+        images, _ = heads.mirrored(heads.images(index), None, torch.rand(batch) < 0.5)
+        images, _, _ = warp(images, degrees=6, scale=(0.92, 1.08), shift=0.025, size=net.input_size)
+        net.train()
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = net.logits(
+                erase(photometric(images, 0.7), 0.1).contiguous(memory_format=torch.channels_last)
+            )
+        loss = F.binary_cross_entropy_with_logits(
+            logits.float(), heads.attributes(index), pos_weight=positive
+        )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+    return net.eval()
+
+
+@torch.no_grad()
+def evaluate_attributes(net: AttributeNet, heads: Heads) -> dict[str, float]:
+    """Balanced accuracy per attribute on held-out identities (only attributes that occur both ways)."""
+    net.eval()
+    index = heads.held_out
+    found = torch.cat([net(heads.images(index[i : i + 50])) for i in range(0, len(index), 50)]) > 0.5
+    truth = heads.attributes(index) > 0.5
+    figures = {}
+    for column, name in enumerate(heads.names):
+        yes, no = found[truth[:, column], column], found[~truth[:, column], column]
+        if len(yes) and len(no):
+            figures[name] = float((yes.float().mean() + 1 - no.float().mean()) / 2)
+    return figures
+
+
+def summary(figures: dict[str, float]) -> dict[str, float]:
+    worst = min(figures, key=figures.__getitem__)
+    return {"balanced_accuracy": sum(figures.values()) / len(figures), f"worst_{worst}": figures[worst]}
