@@ -1,0 +1,19 @@
+"""Faces in photographs: find, align, mark areas, paste back, blur."""
+
+from .align import AlignedFaces, align_faces, ffhq_quad
+from .blur import blur_faces
+from .face import Face
+from .paste import face_areas, paste_faces
+from .regions import AREAS, region_mask
+
+__all__ = [
+    "AREAS",
+    "AlignedFaces",
+    "Face",
+    "align_faces",
+    "blur_faces",
+    "face_areas",
+    "ffhq_quad",
+    "paste_faces",
+    "region_mask",
+]

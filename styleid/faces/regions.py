@@ -1,0 +1,180 @@
+"""Which part of a crop is replaced: areas built from the 19 CelebAMask-HQ classes, without holes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from scipy import ndimage
+from skimage.draw import ellipse, polygon
+from skimage.morphology import convex_hull_image
+
+from ..errors import InputError
+
+__all__ = ["AREAS", "FACE_CLASSES", "region_mask"]
+
+SKIN, NOSE, GLASSES, EYES, BROWS = 1, 2, 3, (4, 5), (6, 7)
+EARS, MOUTH, HAIR, HAT, EARRING = (8, 9), (10, 11, 12), 13, 14, 15
+FACE_CLASSES = (SKIN, NOSE, GLASSES, *EYES, *BROWS, *MOUTH)
+
+# Mean places of the parts in an FFHQ crop (shares of its side, x and y), used when the parser misses one.
+_EYES_AT = ((0.28, 0.40), (0.72, 0.40), (0.72, 0.535), (0.28, 0.535))
+_NOSE_AT = ((0.46, 0.46), (0.54, 0.46), (0.595, 0.645), (0.405, 0.645))
+_MOUTH_AT = ((0.365, 0.68), (0.635, 0.68), (0.61, 0.80), (0.39, 0.80))
+_FACE_AT = (0.50, 0.575, 0.225, 0.30)  # centre x, centre y, radius x, radius y
+# Every area grows by this share of the side: a composite's inward feather must not bare the face's rim.
+_GROWTH = 0.03
+# A part smaller than this share of its canonical place counts as missed by the parser.
+_MISSED = 0.15
+
+
+def region_mask(labels: torch.Tensor, area: str, feather: float = 0.0) -> torch.Tensor:
+    """Masks float32 [N, S, S] in 0..1 of an area of FFHQ crops with label maps [N, S, S] (order A).
+
+    area: a name of AREAS. feather: width of the ramp outside the area, as a share of the side; the area itself stays
+    1. An area never has holes; where the parser lost a part, its usual place in an FFHQ crop stands in, because
+    what the mask leaves out keeps the original face's pixels.
+    """
+    if area not in AREAS:
+        raise InputError(f"There is no area {area!r}. Choose one of: {', '.join(AREAS)}.")
+    if labels.ndim != 3 or labels.shape[1] != labels.shape[2] or labels.shape[1] < 8:
+        raise InputError(f"Label maps must be square, [N, S, S] with S >= 8, found {list(labels.shape)}.")
+    if not 0 <= feather <= 0.5:
+        raise InputError(f"The feather is a share of the crop's side between 0 and 0.5, found {feather}.")
+    maps = labels.detach().cpu().numpy()
+    masks = [_feathered(AREAS[area](one), feather, area) for one in maps]
+    stacked = np.stack(masks) if masks else np.zeros(maps.shape)
+    return torch.from_numpy(stacked.astype(np.float32)).to(labels.device)
+
+
+def _eyes(labels: np.ndarray) -> np.ndarray:
+    """Both eyes with brows and glasses, and the bridge between them: the hull of all."""
+    eyes = np.isin(labels, EYES)
+    both = all(_found(labels == one, 0.012) for one in EYES)
+    part = np.isin(labels, (*EYES, *BROWS, GLASSES)) if both else eyes | _polygon(len(labels), _EYES_AT)
+    part &= _near(len(labels), _EYES_AT, 0.14)
+    return _grow(_hull(part), _GROWTH)
+
+
+def _eyes_nose(labels: np.ndarray) -> np.ndarray:
+    nose = labels == NOSE
+    place = _polygon(len(labels), _NOSE_AT)
+    nose = _largest(nose) if nose.sum() > _MISSED * place.sum() else nose | place
+    return _close(_eyes(labels) | _grow(_hull(nose), _GROWTH), 0.04)
+
+
+def _eyes_nose_mouth(labels: np.ndarray) -> np.ndarray:
+    mouth = np.isin(labels, MOUTH) & _near(len(labels), _MOUTH_AT, 0.12)
+    place = _polygon(len(labels), _MOUTH_AT)
+    mouth = mouth if mouth.sum() > _MISSED * place.sum() else mouth | place
+    return _close(_eyes_nose(labels) | _grow(_hull(mouth), _GROWTH), 0.08)
+
+
+def _face(labels: np.ndarray) -> np.ndarray:
+    """Skin and everything on it: no ears, neck or hair."""
+    skin = _largest(np.isin(labels, FACE_CLASSES)) | _core(len(labels))
+    closed = _close(skin, 0.10) | _eyes_nose_mouth(labels)
+    # Hair falling over the cheek leaves a bay; the hull fills it as far as the face goes around it.
+    return _grow(_hull(closed) & _grow(closed, 0.06), _GROWTH)
+
+
+def _face_hair(labels: np.ndarray) -> np.ndarray:
+    head = np.isin(labels, (*FACE_CLASSES, *EARS, HAIR, HAT, EARRING)) | _core(len(labels))
+    return _grow(_close(_largest(head), 0.04), _GROWTH) | _face(labels)
+
+
+def _everything(labels: np.ndarray) -> np.ndarray:
+    return np.ones_like(labels, dtype=bool)
+
+
+def _face_without_eyes(labels: np.ndarray) -> np.ndarray:
+    """The face with the source's own eyes kept."""
+    eyes = np.isin(labels, EYES)
+    place = _polygon(len(labels), _EYES_AT)
+    eyes = eyes if all(_found(labels == one, 0.012) for one in EYES) else eyes | place
+    return _face(labels) & ~_grow(eyes, 0.012)
+
+
+AREAS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType(
+    {
+        "eyes": _eyes,
+        "eyes+nose": _eyes_nose,
+        "eyes+nose+mouth": _eyes_nose_mouth,
+        "face": _face,
+        "face+hair": _face_hair,
+        "everything": _everything,
+        "face-eyes": _face_without_eyes,
+    }
+)
+
+
+def _feathered(mask: np.ndarray, feather: float, area: str) -> np.ndarray:
+    """The ramp outside a bool mask [S, S]; around the whole crop it runs inward from the border instead."""
+    if area == "everything":
+        width = max(feather, 0.03) * len(mask)
+        inside = np.pad(mask, 1)
+        return np.clip((ndimage.distance_transform_edt(inside)[1:-1, 1:-1] - 1) / width, 0, 1)
+    if feather == 0:
+        return mask
+    return np.clip(1 - ndimage.distance_transform_edt(~mask) / (feather * len(mask)), 0, 1)
+
+
+def _found(part: np.ndarray, width: float) -> bool:
+    """Whether a part covers at least a square of the given share of the side, twice as wide as high."""
+    return part.sum() >= 2 * (width * len(part)) ** 2
+
+
+def _disk_distance(mask: np.ndarray) -> np.ndarray:
+    return ndimage.distance_transform_edt(mask)
+
+
+def _grow(mask: np.ndarray, share: float) -> np.ndarray:
+    """Dilation by a disk whose radius is a share of the side."""
+    return _disk_distance(~mask) <= share * len(mask) if mask.any() else mask
+
+
+def _close(mask: np.ndarray, share: float) -> np.ndarray:
+    """Closing by a disk, then filling of holes; the border does not erode it."""
+    radius = int(np.ceil(share * len(mask)))
+    grown = _grow(np.pad(mask, radius), share * len(mask) / (len(mask) + 2 * radius))
+    closed = _disk_distance(np.pad(grown, 1, constant_values=True))[1:-1, 1:-1] > share * len(mask)
+    inner = closed[radius:-radius, radius:-radius] if radius else closed
+    return ndimage.binary_fill_holes(inner | mask)
+
+
+def _hull(mask: np.ndarray) -> np.ndarray:
+    return convex_hull_image(mask) if mask.sum() > 2 else mask
+
+
+def _largest(mask: np.ndarray) -> np.ndarray:
+    """The connected component that covers most of the canonical face, or the largest at all."""
+    components, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    inside = np.bincount(components[_core(len(mask))], minlength=count + 1)
+    overall = np.bincount(components.ravel(), minlength=count + 1)
+    weight = inside * len(mask) ** 2 + overall
+    weight[0] = 0
+    return components == weight.argmax()
+
+
+def _polygon(size: int, corners: tuple[tuple[float, float], ...]) -> np.ndarray:
+    x, y = np.array(corners).T * size - 0.5
+    mask = np.zeros((size, size), dtype=bool)
+    mask[polygon(y, x, mask.shape)] = True
+    return mask
+
+
+def _near(size: int, corners: tuple[tuple[float, float], ...], share: float) -> np.ndarray:
+    """Where a part may lie at all: stray labels elsewhere in the crop are another person's, or mistakes."""
+    return _grow(_polygon(size, corners), share)
+
+
+def _core(size: int) -> np.ndarray:
+    """The inner face of any FFHQ crop."""
+    x, y, radius_x, radius_y = (value * size for value in _FACE_AT)
+    mask = np.zeros((size, size), dtype=bool)
+    mask[ellipse(y - 0.5, x - 0.5, radius_y, radius_x, shape=mask.shape)] = True
+    return mask

@@ -1,0 +1,7 @@
+"""Pixel space: colour match, masked blend, random targets that share the source's mask."""
+
+from .blend import masked_blend
+from .colour import COLOUR_METHODS, match_colour
+from .masks import random_target_from_mask
+
+__all__ = ["COLOUR_METHODS", "masked_blend", "match_colour", "random_target_from_mask"]

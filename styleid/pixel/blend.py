@@ -1,0 +1,85 @@
+"""Masked identity blend: another face's pixels in an area of the source, in the source's colours and light."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from ..errors import InputError
+from .colour import match_colour
+
+__all__ = ["masked_blend"]
+
+
+def masked_blend(
+    source: torch.Tensor,
+    target: torch.Tensor,
+    area: torch.Tensor,
+    *,
+    face: torch.Tensor | None = None,
+    feather: float = 0.03,
+    match: str = "histogram",
+    light: float = 0.0,
+) -> torch.Tensor:
+    """Composites target over source in an area; both IMAGE [H, W, 3] or [N, H, W, 3] in 0..1 of one size.
+
+    area: mask [H, W] or [N, H, W] in 0..1. face: mask of the same shape, where colours are compared (above 0.5; the
+    area by default). feather: width of the ramp *inside* the area's edge as a share of the shorter side; where area
+    is 0 the output is the source, bit for bit. match: see `match_colour`. light: 0..1, how far the target takes on
+    the source's low-frequency light inside the area (shadow sides, falloff).
+    """
+    if not 0 <= feather <= 0.5:
+        raise InputError(f"The feather is a share of the image's shorter side between 0 and 0.5, found {feather}.")
+    if not 0 <= light <= 1:
+        raise InputError(f"The light match is a strength between 0 and 1, found {light}.")
+    if tuple(area.shape[-2:]) != tuple(source.shape[-3:-1]) or area.ndim not in (2, 3):
+        raise InputError(f"The area must have the image's size, found {list(area.shape)} for {list(source.shape)}.")
+    face = area if face is None else face
+    matched = match_colour(target, source, face, match)
+    single = source.ndim == 3
+    sources, targets = (image[None] if single else image for image in (source, matched))
+    areas = area.reshape(-1, *area.shape[-2:]).expand(len(sources), -1, -1)
+    blended = [
+        _composite(s, t.to(s), a.to(s), feather, light) for s, t, a in zip(sources, targets, areas, strict=True)
+    ]
+    out = torch.stack(blended) if blended else source.clone()
+    return out[0] if single else out
+
+
+def _composite(
+    source: torch.Tensor, target: torch.Tensor, area: torch.Tensor, feather: float, light: float
+) -> torch.Tensor:
+    """One image: source, target [H, W, 3], area [H, W] -> [H, W, 3]."""
+    if light > 0:
+        target = torch.lerp(target, _relit(target, source, area), light)
+    alpha = inner_feather(area, feather)[..., None]  # [H, W, 1]
+    return torch.where(alpha > 0, torch.lerp(source, target, alpha), source)
+
+
+def inner_feather(area: torch.Tensor, feather: float) -> torch.Tensor:
+    """The area [H, W] with a smooth ramp inside its edge: 0 where it was 0, unchanged away from the edge.
+
+    The image's own border is no edge.
+    """
+    area = area.clamp(0, 1)
+    width = feather * min(area.shape)
+    inside = (area > 0).cpu().numpy()
+    if width <= 0 or inside.all() or not inside.any():
+        return area
+    ramp = np.clip(ndimage.distance_transform_edt(inside) / (width + 1), 0, 1)
+    return area * torch.from_numpy(ramp * ramp * (3 - 2 * ramp)).to(area)
+
+
+def _relit(target: torch.Tensor, source: torch.Tensor, area: torch.Tensor) -> torch.Tensor:
+    """Target with its low frequencies inside the area replaced by the source's, multiplicatively."""
+    inside = (area > 0).cpu().numpy().astype(np.float64)
+    sigma = 0.09 * min(area.shape)
+    weight = np.maximum(ndimage.gaussian_filter(inside, sigma), 1e-3)
+    t, s = (image.detach().cpu().double().numpy() for image in (target, source))
+    low_t, low_s = (
+        np.stack([ndimage.gaussian_filter(x[..., c] * inside, sigma) for c in range(3)], -1) / weight[..., None]
+        for x in (t, s)
+    )
+    gain = np.clip((low_s + 0.02) / (low_t + 0.02), 0.4, 2.5)
+    return torch.from_numpy(np.clip(t * gain, 0, 1)).to(target)

@@ -1,0 +1,67 @@
+"""The target takes on the source's colours, measured inside a face mask."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from skimage.color import lab2rgb, rgb2lab
+
+from ..errors import InputError
+
+__all__ = ["COLOUR_METHODS", "match_colour"]
+
+COLOUR_METHODS = ("histogram", "lab", "none")
+# Fewer pixels than this say nothing about a face's colours: the target stays as it is.
+_FEWEST = 16
+
+
+def match_colour(
+    target: torch.Tensor, source: torch.Tensor, mask: torch.Tensor, method: str = "histogram"
+) -> torch.Tensor:
+    """Maps the colours of target to those of source; both IMAGE [H, W, 3] or [N, H, W, 3] in 0..1.
+
+    mask: [H, W] or [N, H, W]; pixels above 0.5 in it are compared, on both sides. The map is then applied to the
+    whole target. method: "histogram" (per channel, as scikit-image's `match_histograms` on the masked pixels),
+    "lab" (mean and variance per CIELAB channel, Reinhard et al. 2001), "none".
+    """
+    if method not in COLOUR_METHODS:
+        raise InputError(f"There is no colour match {method!r}. Choose one of: {', '.join(COLOUR_METHODS)}.")
+    if target.shape != source.shape or target.shape[-1] != 3 or target.ndim not in (3, 4):
+        raise InputError(f"Two images of one size are needed, found {list(target.shape)}, {list(source.shape)}.")
+    if tuple(mask.shape[-2:]) != tuple(target.shape[-3:-1]):
+        raise InputError(f"The mask must have the image's size, found {list(mask.shape)} for {list(target.shape)}.")
+    if method == "none":
+        return target.clone()
+    if target.ndim == 3:
+        return _match(target, source, mask.reshape(mask.shape[-2:]), method)
+    masks = mask.expand(len(target), *mask.shape[-2:])
+    return torch.stack([_match(t, s, m, method) for t, s, m in zip(target, source, masks)])
+
+
+def _match(target: torch.Tensor, source: torch.Tensor, mask: torch.Tensor, method: str) -> torch.Tensor:
+    inside = (mask > 0.5).cpu().numpy()
+    if inside.sum() < _FEWEST:
+        return target.clone()
+    t, s = (image.detach().cpu().double().numpy() for image in (target, source))
+    matched = (_histogram if method == "histogram" else _lab)(t, s, inside)
+    return torch.from_numpy(np.clip(matched, 0, 1)).to(target)
+
+
+def _histogram(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    return np.stack([_match_channel(target[..., c], source[..., c], inside) for c in range(3)], axis=-1)
+
+
+def _match_channel(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """The monotone map that gives target[inside] the cumulative histogram of source[inside], applied everywhere."""
+    values, counts = np.unique(target[inside], return_counts=True)
+    wanted, wanted_counts = np.unique(source[inside], return_counts=True)
+    quantiles = np.cumsum(counts) / inside.sum()
+    mapped = np.interp(quantiles, np.cumsum(wanted_counts) / inside.sum(), wanted)
+    return np.interp(target, values, mapped)
+
+
+def _lab(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    t, s = rgb2lab(target), rgb2lab(source)
+    mean_t, mean_s = t[inside].mean(0), s[inside].mean(0)
+    gain = np.clip(s[inside].std(0) / np.maximum(t[inside].std(0), 1e-3), 0.25, 4.0)
+    return lab2rgb((t - mean_t) * gain + mean_s)
