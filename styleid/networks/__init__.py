@@ -1,0 +1,9 @@
+"""Architectures, and the one way to load their weights."""
+
+from __future__ import annotations
+
+from .files import write_network
+from .kinds import KINDS
+from .load import load_network
+
+__all__ = ["KINDS", "load_network", "write_network"]

@@ -1,0 +1,106 @@
+"""The kinds of network, their configurations, and how one is built from the configuration inside a weight file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from ..errors import WeightsError
+from .heads import AttributeConfig, AttributeNet, LandmarkConfig, LandmarkNet
+from .irse import IRSE, IRSEConfig
+from .mobilefacenet import MobileFaceNet, MobileFaceNetConfig
+from .psp import Encoder, EncoderConfig
+from .stylegan2 import Generator, GeneratorConfig
+from .unet import ParserConfig, UNetParser
+
+__all__ = ["KINDS", "Kind", "build_network", "config_of", "kind_of"]
+
+
+class Kind(NamedTuple):
+    """A frozen dataclass that describes the network, and the class that is built from it."""
+
+    config: type
+    network: type[nn.Module]
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "stylegan2": Kind(GeneratorConfig, Generator),
+        "psp": Kind(EncoderConfig, Encoder),
+        "psp-seg": Kind(EncoderConfig, Encoder),
+        "ir-se": Kind(IRSEConfig, IRSE),
+        "mobilefacenet": Kind(MobileFaceNetConfig, MobileFaceNet),
+        "unet-parser": Kind(ParserConfig, UNetParser),
+        "attributes": Kind(AttributeConfig, AttributeNet),
+        "landmarks": Kind(LandmarkConfig, LandmarkNet),
+    }
+)
+
+# A file is not trusted: no number in its configuration may ask for an absurd network before its tensors were compared.
+_LARGEST = 16384
+_DEEPEST = 64
+_DEPTHS = frozenset({"units", "blocks", "mapping_layers"})
+
+
+def kind_of(name: str) -> Kind:
+    """The kind called ``name``. Raises WeightsError for any other name."""
+    if name not in KINDS:
+        raise WeightsError(f"Unknown kind of network {name!r}; known kinds are {', '.join(sorted(KINDS))}.")
+    return KINDS[name]
+
+
+def config_of(kind: str, text: str) -> Any:
+    """The configuration of a network of ``kind`` from its JSON text.
+
+    Raises:
+        WeightsError: not JSON, missing or surplus entries, values of a wrong type or out of any sensible range.
+    """
+    config_class = kind_of(kind).config
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise WeightsError(f"The configuration of this {kind} file is not a JSON object. {_AGAIN}")
+    fields = {field.name: field for field in dataclasses.fields(config_class)}
+    required = {name for name, field in fields.items() if field.default is dataclasses.MISSING}
+    if not required <= set(given) <= set(fields):
+        raise WeightsError(
+            f"The configuration of a {kind} file holds {sorted(fields)}, found {sorted(given)[:20]}. {_AGAIN}"
+        )
+    return config_class(**{name: _value(kind, name, value) for name, value in given.items()})
+
+
+def build_network(kind: str, config: Any) -> nn.Module:
+    """The network of ``kind`` with ``config`` on the meta device: shapes without memory.
+
+    Raises:
+        WeightsError: unknown kind, or a configuration that describes no network.
+    """
+    try:
+        with torch.device("meta"):
+            return kind_of(kind).network(config)
+    except (ValueError, TypeError, RuntimeError, IndexError, ArithmeticError) as error:
+        raise WeightsError(f"The configuration of this {kind} file describes no network ({error}). {_AGAIN}") from error
+
+
+_AGAIN = "Fetch or export the file again."
+
+
+def _value(kind: str, name: str, value: Any) -> Any:
+    if isinstance(value, list) and 1 <= len(value) <= 64:
+        return tuple(_value(kind, name, item) for item in value)
+    if isinstance(value, str) and len(value) <= 64:
+        return value
+    largest = _DEEPEST if name in _DEPTHS else _LARGEST
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and math.isfinite(value) and 0 < value <= largest:
+        return value
+    raise WeightsError(f"The configuration of this {kind} file holds an unusable value for {name!r}. {_AGAIN}")

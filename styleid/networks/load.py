@@ -1,0 +1,77 @@
+"""Load a network for inference from a weight file or by its name in the manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..errors import InputError, WeightsError
+from ..weights import resolve, weight_names
+from .containers import READERS
+from .files import read_network
+from .kinds import kind_of
+
+__all__ = ["load_network"]
+
+_TORCH_SUFFIXES = frozenset({".pt", ".pth"})
+
+
+def load_network(
+    path: str | os.PathLike[str],
+    kind: str,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> nn.Module:
+    """Load one network in evaluation mode, its weights frozen.
+
+    Args:
+        path: a weight file (``.safetensors`` of this project; ``.pt``, ``.pth`` of the public kinds), or a name in the
+            manifest (then the file's sha256 is checked before its first use).
+        kind: what the file must hold, one of ``styleid.networks.KINDS``.
+        device, dtype: where the weights go and in which floating type.
+
+    Returns:
+        The network; its class says how to call it.
+
+    Raises:
+        WeightsError: unknown kind, no such file, another kind, damage, missing, surplus or misshapen tensors, a pickled
+            object, NaN or infinite weights. Nothing inside a file is ever executed.
+        InputError: ``dtype`` is no floating type.
+    """
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise InputError(f"Weights are loaded as a floating type such as torch.float32, found {dtype}.")
+    kind_of(kind)
+    file = _file(path)
+    try:
+        network = _reader(kind, file.suffix.lower())(file)
+    except WeightsError as error:
+        raise WeightsError(f"{file.name}: {error}") from error
+    return network.to(device=device, dtype=dtype).eval().requires_grad_(False)
+
+
+def _file(path: str | os.PathLike[str]) -> Path:
+    if isinstance(path, str) and path in weight_names():
+        return resolve(path)
+    file = Path(path)
+    if file.is_dir():
+        raise WeightsError(f"Expected a weight file, found a folder: {file}. Name the file inside it.")
+    if not file.is_file():
+        names = ", ".join(weight_names()) or "none"
+        raise WeightsError(f"Expected a weight file or a name in the manifest (known: {names}), found no file {file}.")
+    if file.stat().st_size == 0:
+        raise WeightsError(f"Expected a weight file, found an empty one: {file}. Fetch it again.")
+    return file
+
+
+def _reader(kind: str, suffix: str) -> Callable[[Path], nn.Module]:
+    if suffix == ".safetensors":
+        return partial(read_network, kind=kind)
+    if suffix in _TORCH_SUFFIXES and kind in READERS:
+        return READERS[kind]
+    accepted = [".safetensors of this project", *(sorted(_TORCH_SUFFIXES) if kind in READERS else [])]
+    raise WeightsError(f"a network of kind {kind} is read from {', '.join(accepted)}, found a file ending in {suffix!r}.")
