@@ -71,10 +71,18 @@ def state_dict_in(content: Any, key: str, path: Path) -> dict[str, Tensor]:
     """The tensors under ``key``. Raises WeightsError where there are none, or more than the file can hold."""
     state = content.get(key) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not state or not all(isinstance(x, Tensor) for x in state.values()):
-        found = f"the entries {sorted(map(str, content))[:8]}" if isinstance(content, dict) else type(content).__name__
-        raise WeightsError(f"Expected a file with a state dict {key!r}, found {found}. Choose the right file or kind.")
+        found = (
+            f"the entries {sorted(map(str, content))[:8]}"
+            if isinstance(content, dict)
+            else type(content).__name__
+        )
+        raise WeightsError(
+            f"Expected a file with a state dict {key!r}, found {found}. Choose the right file or kind."
+        )
     if sum(x.numel() * x.element_size() for x in state.values()) > path.stat().st_size:
-        raise WeightsError(f"Expected plain tensors in {key!r}, found views larger than the file. Do not use this file.")
+        raise WeightsError(
+            f"Expected plain tensors in {key!r}, found views larger than the file. Do not use this file."
+        )
     return state
 
 
@@ -89,7 +97,9 @@ def read_rosinality(path: Path) -> nn.Module:
     _check_kernels(state)
     mean = content.get("latent_avg")
     if mean is not None and (not isinstance(mean, Tensor) or mean.numel() != config.latent_dim):
-        raise WeightsError(f"Expected 'latent_avg' of {config.latent_dim} numbers, found another. Choose the right file.")
+        raise WeightsError(
+            f"Expected 'latent_avg' of {config.latent_dim} numbers, found another. Choose the right file."
+        )
     known = torch.zeros(config.latent_dim) if mean is None else mean.reshape(config.latent_dim)
     tensors = {**state, "w_mean": known}
     network = fill_network(build_network("stylegan2", config), tensors, "stylegan2")
@@ -105,13 +115,24 @@ def _rosinality_config(state: Mapping[str, Tensor]) -> GeneratorConfig:
         blocks += 1
     names = ["input.input", "style.1.weight", *(f"convs.{2 * block}.conv.weight" for block in range(blocks))]
     dims = (4, 2, *(5 for _ in range(blocks)))
-    if not 1 <= blocks <= 9 or any(name not in state or state[name].ndim != n for name, n in zip(names, dims, strict=True)):
-        raise WeightsError("Expected a StyleGAN2 generator of 8 to 2048 pixels in 'g_ema', found other tensors. Choose the right file.")
+    if not 1 <= blocks <= 9 or any(
+        name not in state or state[name].ndim != n for name, n in zip(names, dims, strict=True)
+    ):
+        raise WeightsError(
+            "Expected a StyleGAN2 generator of 8 to 2048 pixels in 'g_ema', found other tensors. Choose the right file."
+        )
     channels = (state["input.input"].shape[1], *(state[name].shape[1] for name in names[2:]))
     depth = sum(re.fullmatch(r"style\.\d+\.weight", name) is not None for name in state)
     if max(channels) > 4096 or depth > 64:
-        raise WeightsError(f"Expected a StyleGAN2 generator, found {max(channels)} channels and {depth} mapping layers.")
-    return GeneratorConfig(size=4 * 2**blocks, channels=channels, latent_dim=state["style.1.weight"].shape[1], mapping_layers=depth)
+        raise WeightsError(
+            f"Expected a StyleGAN2 generator, found {max(channels)} channels and {depth} mapping layers."
+        )
+    return GeneratorConfig(
+        size=4 * 2**blocks,
+        channels=channels,
+        latent_dim=state["style.1.weight"].shape[1],
+        mapping_layers=depth,
+    )
 
 
 def _check_kernels(state: Mapping[str, Tensor]) -> None:
@@ -119,8 +140,12 @@ def _check_kernels(state: Mapping[str, Tensor]) -> None:
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
     kernel = torch.outer(taps, taps) / 16.0
     for name, tensor in state.items():
-        if name.endswith(".kernel") and (tensor.shape != (4, 4) or not torch.allclose(tensor.float(), kernel, atol=1e-3)):
-            raise WeightsError(f"Expected the resampling kernel [1, 3, 3, 1] in {name!r}, found another. It is not supported.")
+        if name.endswith(".kernel") and (
+            tensor.shape != (4, 4) or not torch.allclose(tensor.float(), kernel, atol=1e-3)
+        ):
+            raise WeightsError(
+                f"Expected the resampling kernel [1, 3, 3, 1] in {name!r}, found another. It is not supported."
+            )
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..errors import InputError, WeightsError
 from .kinds import build_network, config_of, kind_of
 
-__all__ = ["FORMAT", "fill_network", "read_network", "write_network"]
+__all__ = ["FORMAT", "check_shapes", "fill_network", "read_network", "write_network"]
 
 FORMAT = "styleid-1"
 
@@ -42,21 +42,29 @@ def read_network(path: Path, kind: str) -> nn.Module:
     return fill_network(network, tensors, kind)
 
 
-def write_network(network: nn.Module, path: str | Path, kind: str, *, dtype: torch.dtype = torch.float16) -> None:
-    """Write ``network`` (with its ``config``) so that ``load_network`` reads it; floating tensors become ``dtype``.
+def write_network(
+    network: nn.Module, path: str | Path, kind: str, *, dtype: torch.dtype = torch.float16
+) -> None:
+    """Write ``network`` (with its ``config``) so that ``load_network`` reads it.
 
-    The file appears whole or not at all. Raises InputError for a network of another kind, or whose weights are not
-    finite in ``dtype``.
+    Weight matrices and kernels become ``dtype``; biases and statistics, which are small, keep their precision. The
+    file appears whole or not at all. Raises InputError for a network of another kind, or whose weights are not finite
+    in ``dtype``.
     """
     expected = kind_of(kind)
     config = getattr(network, "config", None)
     if type(network) is not expected.network or type(config) is not expected.config:
-        raise InputError(f"A {kind} file holds a {expected.network.__name__}, found {type(network).__name__}.")
+        raise InputError(
+            f"A {kind} file holds a {expected.network.__name__}, found {type(network).__name__}."
+        )
     state = network.state_dict()
-    tensors = {name: (x.to(dtype) if x.is_floating_point() else x).cpu().contiguous() for name, x in state.items()}
+    large = {name for name, x in state.items() if x.ndim > 1 and x.is_floating_point()}
+    tensors = {name: (x.to(dtype) if name in large else x).cpu().contiguous() for name, x in state.items()}
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
-            raise InputError(f"{name!r} holds values that are not finite in {dtype}. Train again or keep float32.")
+            raise InputError(
+                f"{name!r} holds values that are not finite in {dtype}. Train again or keep float32."
+            )
     metadata = {"format": FORMAT, "kind": kind, "config": json.dumps(dataclasses.asdict(config))}
     partial = Path(path).with_suffix(".partial")
     save_file(tensors, partial, metadata=metadata)
@@ -71,7 +79,9 @@ def check_shapes(network: nn.Module, found: Mapping[str, tuple[int, ...]], kind:
     if not (missing or surplus or wrong):
         return
     parts = [
-        f"{len(names)} {what} (as {names[0]!r})" for what, names in (("missing", missing), ("surplus", surplus)) if names
+        f"{len(names)} {what} (as {names[0]!r})"
+        for what, names in (("missing", missing), ("surplus", surplus))
+        if names
     ]
     if wrong:
         shapes = f"{list(found[wrong[0]])} instead of {list(expected[wrong[0]])}"
@@ -88,9 +98,13 @@ def fill_network(network: nn.Module, tensors: Mapping[str, Tensor], kind: str) -
     expected = network.state_dict()
     for name, tensor in tensors.items():
         if tensor.is_floating_point() != expected[name].is_floating_point() or tensor.is_complex():
-            raise WeightsError(f"{name!r} of this {kind} file holds {tensor.dtype} numbers. Fetch the file again.")
+            raise WeightsError(
+                f"{name!r} of this {kind} file holds {tensor.dtype} numbers. Fetch the file again."
+            )
         if not bool(torch.isfinite(tensor).all()):
-            raise WeightsError(f"{name!r} of this {kind} file holds NaN or infinite weights. Fetch the file again.")
+            raise WeightsError(
+                f"{name!r} of this {kind} file holds NaN or infinite weights. Fetch the file again."
+            )
     network.load_state_dict(dict(tensors), strict=True, assign=True)
     return network
 
@@ -102,8 +116,9 @@ def _config(metadata: Mapping[str, str], kind: str) -> Any:
             f"Expected a weight file of this project (format {FORMAT}), found "
             f"{'no format entry' if found is None else repr(found[:40])}. Convert or export it with this project."
         )
-    if metadata.get("kind") != kind:
+    named = metadata.get("kind", "none")[:40]
+    if named != kind:
         raise WeightsError(
-            f"Expected a network of kind {kind}, found {metadata.get('kind', 'no kind')[:40]}. Choose the right file or kind."
+            f"Expected a network of kind {kind}, found kind {named}. Choose the right file or kind."
         )
     return config_of(kind, metadata.get("config", ""))

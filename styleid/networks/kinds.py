@@ -88,7 +88,9 @@ def build_network(kind: str, config: Any) -> nn.Module:
         with torch.device("meta"):
             return kind_of(kind).network(config)
     except (ValueError, TypeError, RuntimeError, IndexError, ArithmeticError) as error:
-        raise WeightsError(f"The configuration of this {kind} file describes no network ({error}). {_AGAIN}") from error
+        raise WeightsError(
+            f"The configuration of this {kind} file describes no network ({error}). {_AGAIN}"
+        ) from error
 
 
 _AGAIN = "Fetch or export the file again."
@@ -103,4 +105,6 @@ def _value(kind: str, name: str, value: Any) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if number and math.isfinite(value) and 0 < value <= largest:
         return value
-    raise WeightsError(f"The configuration of this {kind} file holds an unusable value for {name!r}. {_AGAIN}")
+    raise WeightsError(
+        f"The configuration of this {kind} file holds an unusable value for {name!r}. {_AGAIN}"
+    )

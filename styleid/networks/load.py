@@ -62,7 +62,9 @@ def _file(path: str | os.PathLike[str]) -> Path:
         raise WeightsError(f"Expected a weight file, found a folder: {file}. Name the file inside it.")
     if not file.is_file():
         names = ", ".join(weight_names()) or "none"
-        raise WeightsError(f"Expected a weight file or a name in the manifest (known: {names}), found no file {file}.")
+        raise WeightsError(
+            f"Expected a weight file or a name in the manifest (known: {names}), found no file {file}."
+        )
     if file.stat().st_size == 0:
         raise WeightsError(f"Expected a weight file, found an empty one: {file}. Fetch it again.")
     return file
@@ -74,4 +76,6 @@ def _reader(kind: str, suffix: str) -> Callable[[Path], nn.Module]:
     if suffix in _TORCH_SUFFIXES and kind in READERS:
         return READERS[kind]
     accepted = [".safetensors of this project", *(sorted(_TORCH_SUFFIXES) if kind in READERS else [])]
-    raise WeightsError(f"a network of kind {kind} is read from {', '.join(accepted)}, found a file ending in {suffix!r}.")
+    raise WeightsError(
+        f"a network of kind {kind} is read from {', '.join(accepted)}, found a file ending in {suffix!r}."
+    )

@@ -76,7 +76,9 @@ class FamilyEntry:
     def weight_names(self) -> tuple[str, ...]:
         """Names of all its weights."""
         parts = [getattr(self, part.name) for part in dataclasses.fields(self) if part.name != "name"]
-        return tuple(part.weights if isinstance(part, RecogniserEntry) else part for part in parts if part is not None)
+        return tuple(
+            part.weights if isinstance(part, RecogniserEntry) else part for part in parts if part is not None
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,19 +100,32 @@ def read_manifest(path: Path) -> Manifest:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise WeightsError(f"{path} cannot be read as a manifest ({type(error).__name__}). Install again.") from error
+        raise WeightsError(
+            f"{path} cannot be read as a manifest ({type(error).__name__}). Install again."
+        ) from error
     if not isinstance(content, dict) or content.get("version") != VERSION or set(content) != _TOP:
-        raise WeightsError(f"{path} must hold {sorted(_TOP)} of version {VERSION}. Install the matching version again.")
+        raise WeightsError(
+            f"{path} must hold {sorted(_TOP)} of version {VERSION}. Install the matching version again."
+        )
     weights = {name: _weights(name, entry) for name, entry in _table(content, "weights").items()}
     families = {name: _family(name, entry, weights) for name, entry in _table(content, "families").items()}
     return Manifest(
-        MappingProxyType(weights), MappingProxyType(families), MappingProxyType(dict.fromkeys(weights, path.parent))
+        MappingProxyType(weights),
+        MappingProxyType(families),
+        MappingProxyType(dict.fromkeys(weights, path.parent)),
     )
 
 
 _TOP = {"version", "weights", "families"}
 _TYPES: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
-    {"bytes": int, "non_commercial": bool, "figures": dict, "threshold": (int, float), "recogniser": dict, "judge": dict}
+    {
+        "bytes": int,
+        "non_commercial": bool,
+        "figures": dict,
+        "threshold": (int, float),
+        "recogniser": dict,
+        "judge": dict,
+    }
 )  # every other entry is a text
 
 
@@ -137,9 +152,13 @@ def _weights(name: str, given: Any) -> WeightsEntry:
     entry = WeightsEntry(name=name, **_checked(f"weights {name!r}", given, WeightsEntry))
     path = PurePosixPath(entry.file)
     if path.is_absolute() or ".." in path.parts or "\\" in entry.file or ":" in entry.file or not path.name:
-        raise WeightsError(f"The manifest's file of {name!r} must be a path below the models folder, found {entry.file!r}.")
+        raise WeightsError(
+            f"The manifest's file of {name!r} must be a path below the models folder, found {entry.file!r}."
+        )
     if not re.fullmatch(r"[0-9a-f]{64}", entry.sha256) or entry.bytes < 1:
-        raise WeightsError(f"The manifest's entry for {name!r} needs a size in bytes and a sha256 of 64 hexadecimal digits.")
+        raise WeightsError(
+            f"The manifest's entry for {name!r} needs a size in bytes and a sha256 of 64 hexadecimal digits."
+        )
     return entry
 
 
@@ -150,15 +169,21 @@ def _family(name: str, given: Any, weights: Mapping[str, WeightsEntry]) -> Famil
     family = FamilyEntry(name=name, **parts)
     unknown = sorted(set(family.weight_names()) - set(weights))
     if unknown:
-        raise WeightsError(f"The manifest's family {name!r} names weights that it does not list: {', '.join(unknown)}.")
+        raise WeightsError(
+            f"The manifest's family {name!r} names weights that it does not list: {', '.join(unknown)}."
+        )
     if family.recogniser.weights == family.judge.weights:
-        raise WeightsError(f"The manifest's family {name!r} has one network as recogniser and as judge; it needs two.")
+        raise WeightsError(
+            f"The manifest's family {name!r} has one network as recogniser and as judge; it needs two."
+        )
     return family
 
 
 def _recogniser(what: str, given: dict[str, Any]) -> RecogniserEntry:
     if set(given) != {"weights", "threshold"} or not isinstance(given["weights"], str):
-        raise WeightsError(f"The manifest's {what} must hold 'weights' and 'threshold', found {sorted(given)}.")
+        raise WeightsError(
+            f"The manifest's {what} must hold 'weights' and 'threshold', found {sorted(given)}."
+        )
     threshold = given["threshold"]
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold < 2:
         raise WeightsError(f"The manifest's threshold of the {what} must be an L2 distance between 0 and 2.")

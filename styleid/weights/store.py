@@ -14,11 +14,22 @@ from typing import NamedTuple
 from ..errors import WeightsError
 from .manifest import FamilyEntry, Manifest, WeightsEntry, read_manifest
 
-__all__ = ["Check", "Licence", "family_entry", "family_names", "licences", "list_weights", "model_folders", "resolve"]
+__all__ = [
+    "Check",
+    "Licence",
+    "family_entry",
+    "family_names",
+    "licences",
+    "list_weights",
+    "model_folders",
+    "resolve",
+]
 __all__ += ["verify", "weight_names"]
 
 MANIFEST = "manifest.json"
-_ROOT = Path(__file__).resolve().parents[2]  # of a checkout; an installed package keeps the files in styleid_models
+_ROOT = (
+    Path(__file__).resolve().parents[2]
+)  # of a checkout; an installed package keeps the files in styleid_models
 
 
 class Check(NamedTuple):
@@ -44,9 +55,13 @@ def model_folders() -> tuple[Path, ...]:
     ``STYLEID_MODELS`` may name several folders, separated as in ``PATH``. A folder of the user may bring its own
     ``manifest.json``, which adds weights and families to the shipped ones.
     """
-    shipped = next((_ROOT / name for name in ("styleid_models", "models") if (_ROOT / name / MANIFEST).is_file()), None)
+    shipped = next(
+        (_ROOT / name for name in ("styleid_models", "models") if (_ROOT / name / MANIFEST).is_file()), None
+    )
     if shipped is None:
-        raise WeightsError(f"The models folder with its {MANIFEST} is missing from {_ROOT}. Install or clone again.")
+        raise WeightsError(
+            f"The models folder with its {MANIFEST} is missing from {_ROOT}. Install or clone again."
+        )
     named = [Path(part) for part in os.environ.get("STYLEID_MODELS", "").split(os.pathsep) if part]
     return tuple(dict.fromkeys(path.absolute() for path in (shipped, *named, _user_cache())))
 
@@ -153,7 +168,9 @@ def _manifest() -> Manifest:
         part = _read(path, stat.st_mtime_ns, stat.st_size)
         taken = sorted(set(part.weights) & set(weights) | set(part.families) & set(families))
         if taken:
-            raise WeightsError(f"{path} redefines {', '.join(taken)}. Choose other names: shipped ones are not replaced.")
+            raise WeightsError(
+                f"{path} redefines {', '.join(taken)}. Choose other names: shipped ones are not replaced."
+            )
         weights.update(part.weights)
         families.update(part.families)
         folders.update(part.folders)
