@@ -12,10 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["HELD_OUT", "MIRRORED_LABELS", "Heads", "pack"]
+__all__ = ["HELD_OUT", "MIRRORED_LABELS", "PERSON", "Heads", "pack"]
 
 HELD_OUT = 60
-ARRAYS = ("img", "lab", "lm5", "att", "ident")
+ARRAYS = ("img", "lab", "lm5", "att", "ident", "vec")
+# Columns of the renderer's parameter vector that belong to the person and show in the picture: shape modes, sex,
+# weight, age, skin, hair and eye colour, brows, hairline (the columns between are texture seeds).
+PERSON = (*range(136), *range(139, 142))
 # Mirroring a picture exchanges the left and right eye, brow and ear (CelebAMask-HQ order).
 MIRRORED_LABELS = torch.tensor(
     [0, 1, 2, 3, 5, 4, 7, 6, 9, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18], dtype=torch.uint8
@@ -31,7 +34,8 @@ def pack(shards: Path, out: Path) -> int:
         for path in files:
             with np.load(path) as shard:
                 parts.append(shard[name])
-        np.save(out / f"{name}.npy", np.concatenate(parts))
+        whole = np.concatenate(parts)
+        np.save(out / f"{name}.npy", whole[:, PERSON] if name == "vec" else whole)
     with np.load(files[0]) as shard:
         (out / "names.txt").write_text("\n".join(shard["names"]), encoding="utf-8")
     return len(np.load(out / "ident.npy", mmap_mode="r"))
@@ -39,13 +43,15 @@ def pack(shards: Path, out: Path) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Heads:
-    """Rendered heads: `img` [N,128,128,3] u8, `lab` [N,128,128] u8, `lm5` [N,5,2] px, `att` [N,A], `ident` [N]."""
+    """Rendered heads: `img` [N,128,128,3] u8, `lab` [N,128,128] u8, `lm5` [N,5,2] px, `att` [N,A], `ident` [N],
+    `vec` [N,139] the person's parameters."""
 
     img: np.ndarray
     lab: np.ndarray
     lm5: np.ndarray
     att: np.ndarray
     ident: np.ndarray
+    vec: np.ndarray
     names: tuple[str, ...]
     train: np.ndarray
     held_out: np.ndarray
@@ -71,6 +77,12 @@ class Heads:
     def attributes(self, index: np.ndarray) -> Tensor:
         """`[B,A]` float, 0 or 1."""
         return torch.from_numpy(self.att[np.asarray(index)]).float()
+
+    def person(self, index: np.ndarray) -> Tensor:
+        """`[B,139]` parameters of the person, standardised over the training set."""
+        values = torch.from_numpy(np.asarray(self.vec[np.asarray(index)])).float()
+        train = torch.from_numpy(np.asarray(self.vec[self.train[::5]])).float()
+        return (values - train.mean(0)) / train.std(0).clamp(min=1e-3)
 
     def landmarks(self, index: np.ndarray) -> Tensor:
         """`[B,5,2]` pixels of the 128-pixel image."""

@@ -259,12 +259,12 @@ class AutoencoderTrainer:
             found = self.mean_generator.synthesis(codes, noise="none", size=self.stage.size).clamp(-1, 1)
         target = F.avg_pool2d(images, images.shape[-1] // self.stage.size)
         error = ((found.float() - target) / 2).square().mean((1, 2, 3))
-        sharp = self._detail(found) / self._detail(target)
+        sharp = self.detail(found) / self.detail(target)
         gates = [round(float(g), 2) for g in self.gates.sigmoid()]
         return {"psnr": float((-10 * error.log10()).mean()), "sharpness": float(sharp), "gates": gates}
 
     @staticmethod
-    def _detail(x: Tensor) -> Tensor:
+    def detail(x: Tensor) -> Tensor:
         quarter = x.shape[-1] // 4
         inner = x[:, :, quarter:-quarter, quarter:-quarter].float()
         return (F.avg_pool2d(inner, 3, 1) - inner[:, :, 1:-1, 1:-1]).abs().mean()

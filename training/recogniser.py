@@ -1,7 +1,8 @@
 """Trains the two recognisers: the tuner (IR-SE, ArcFace margin) and the judge (MobileFaceNet, cosine margin).
 
 They differ in architecture, loss, seed, order of the data and augmentation, so that one can judge what was tuned on
-the other.
+the other. Both also regress the renderer's parameters of the person from the embedding: with a few thousand persons,
+knowing *how* two faces differ teaches more than knowing that they do.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from styleid.networks.irse import IRSE, IRSEConfig
 from styleid.networks.mobilefacenet import MobileFaceNet, MobileFaceNetConfig
 
 from .augment import erase, photometric, warp
-from .data import Heads
+from .data import PERSON, Heads
 from .generator import identity_crop
 from .loop import Run, cosine
 
@@ -36,6 +37,7 @@ class Recipe:
     margin: float
     scale: float
     seed: int
+    regression: float
     erase: float
     photometric: float
     steps: int
@@ -44,11 +46,13 @@ class Recipe:
 
 
 RECOGNISER = Recipe(
-    name="recogniser", architecture="ir-se", angular=True, margin=0.3, scale=24.0, seed=31, erase=0.2, photometric=1.0,
+    name="recogniser", architecture="ir-se", angular=True, margin=0.3, scale=24.0, seed=31,
+    regression=1.0, erase=0.2, photometric=1.0,
     steps=1500,
 )  # fmt: skip
 JUDGE = Recipe(
-    name="judge", architecture="mobilefacenet", angular=False, margin=0.2, scale=20.0, seed=47, erase=0.4,
+    name="judge", architecture="mobilefacenet", angular=False, margin=0.2, scale=20.0, seed=47, regression=0.5,
+    erase=0.4,
     photometric=0.8, steps=1500,
 )  # fmt: skip
 
@@ -60,12 +64,17 @@ def build(recipe: Recipe) -> nn.Module:
 
 
 class MarginHead(nn.Module):
-    """Class centres of the training identities, with a margin on the right class."""
+    """Class centres of the training identities, with a margin on the right class, and the parameter regression."""
 
     def __init__(self, classes: int, recipe: Recipe) -> None:
         super().__init__()
         self.centres = nn.Parameter(torch.randn(classes, 512) * 0.05)
+        self.parameters_of_person = nn.Linear(512, len(PERSON))
         self.recipe = recipe
+
+    def regress(self, embedding: Tensor) -> Tensor:
+        """Standardised parameters of the person `[N,139]`; the factor undoes the unit length of the embedding."""
+        return self.parameters_of_person(embedding * 16)
 
     def forward(self, embedding: Tensor, label: Tensor, margin: float) -> Tensor:
         cosine_ = embedding @ F.normalize(self.centres).t()  # [N, classes]
@@ -109,6 +118,7 @@ def train_recogniser(recipe: Recipe, heads: Heads, folder: Path) -> nn.Module:
     labels = np.zeros(len(heads.ident), np.int64)
     labels[heads.train] = label_of
     head = MarginHead(len(classes), recipe)
+    person = heads.person(np.arange(len(heads.ident)))
     optimiser = torch.optim.AdamW([*net.parameters(), *head.parameters()], recipe.rate, weight_decay=0.02)
     state = {"net": net, "head": head, "optimiser": optimiser}
     run = Run(recipe.name, folder, recipe.steps, state, lambda: verification(net, heads), seed=recipe.seed)
@@ -124,7 +134,9 @@ def train_recogniser(recipe: Recipe, heads: Heads, folder: Path) -> nn.Module:
             embedding = net(identity_crop(images).contiguous(memory_format=torch.channels_last))
         margin = recipe.margin * min(1.0, max(0.0, 4 * progress - 0.6))
         label = torch.from_numpy(labels[index])
-        loss = F.cross_entropy(head(embedding.float(), label, margin), label)
+        embedding = embedding.float()
+        loss = 0.2 * F.cross_entropy(head(embedding, label, margin), label)
+        loss = loss + recipe.regression * F.mse_loss(head.regress(embedding), person[index])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

@@ -1,0 +1,150 @@
+"""The training code: batches, augmentation with its geometry, resuming, and one step of every network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from styleid.networks.irse import IRSE, IRSEConfig
+from styleid.networks.unet import ParserConfig, UNetParser
+from training.augment import erase, photometric, warp
+from training.data import PERSON, Heads
+from training.generator import AutoencoderTrainer, Stage, identity_crop
+from training.loop import Run, cosine
+from training.mapping import energy_distance
+from training.recogniser import JUDGE, RECOGNISER, MarginHead, build
+
+STATES = 5
+
+
+@pytest.fixture
+def heads() -> Heads:
+    """Twelve invented persons in five pictures each; two persons are held out."""
+    rng = np.random.default_rng(0)
+    count = 12 * STATES
+    ident = np.repeat(np.arange(12), STATES)
+    held = ident >= 10
+    return Heads(
+        img=rng.integers(0, 256, (count, 128, 128, 3), dtype=np.uint8),
+        lab=rng.integers(0, 19, (count, 128, 128), dtype=np.uint8),
+        lm5=rng.uniform(30, 90, (count, 5, 2)).astype(np.float32),
+        att=rng.random((count, 3)) < 0.5,
+        ident=ident,
+        vec=rng.standard_normal((12, len(PERSON)), dtype=np.float32).repeat(STATES, 0),
+        names=("Male", "Young", "Smiling"),
+        train=np.nonzero(~held)[0],
+        held_out=np.nonzero(held)[0],
+    )
+
+
+def test_images_are_in_the_networks_range(heads: Heads) -> None:
+    images = heads.images(np.arange(3))
+    assert images.shape == (3, 3, 128, 128)
+    assert images.min() >= -1 and images.max() <= 1
+
+
+def test_other_pictures_of_a_person_never_include_the_picture_itself(heads: Heads) -> None:
+    for index in (0, 7, 59):
+        same = heads.same_identity(index)
+        assert len(same) == STATES - 1 and index not in same
+        assert set(heads.ident[same]) == {heads.ident[index]}
+
+
+def test_mirroring_exchanges_left_and_right_labels(heads: Heads) -> None:
+    images, labels = heads.images(np.arange(2)), heads.labels(np.arange(2))
+    flipped, mirrored = heads.mirrored(images, labels, torch.tensor([True, False]))
+    assert torch.equal(flipped[0], images[0].flip(2)) and torch.equal(flipped[1], images[1])
+    left, right = labels[0] == 4, mirrored[0].flip(1) == 5
+    assert torch.equal(left, right)
+
+
+def test_points_follow_the_warp() -> None:
+    torch.manual_seed(0)
+    image = torch.full((4, 3, 64, 64), -1.0)
+    image[:, :, 30:34, 38:42] = 1.0  # a white square around (40, 32)
+    points = torch.tensor([[[40 / 64, 32 / 64]]]).repeat(4, 1, 1)
+    crop, _, moved = warp(image, degrees=30, scale=(0.8, 1.2), shift=0.05, points=points)
+    bright = (crop[:, 0] + 1).clamp(min=0)
+    grid = (torch.arange(64) + 0.5) / 64
+    x = (bright.sum(1) * grid).sum(1) / bright.sum((1, 2))
+    y = (bright.sum(2) * grid).sum(1) / bright.sum((1, 2))
+    assert torch.allclose(torch.stack([x, y], 1), moved[:, 0], atol=0.02)
+
+
+def test_augmentation_stays_in_range_and_keeps_the_shape() -> None:
+    torch.manual_seed(0)
+    x = torch.rand(4, 3, 64, 64) * 2 - 1
+    y = erase(photometric(x))
+    assert y.shape == x.shape and y.isfinite().all()
+    assert photometric(x).abs().max() <= 1
+
+
+def test_identity_crop_takes_the_inner_face() -> None:
+    image = torch.zeros(1, 3, 256, 256)
+    image[:, :, 35:223, 32:220] = 1
+    torch.testing.assert_close(identity_crop(image), torch.ones(1, 3, 112, 112))
+
+
+def test_a_run_resumes_where_it_stopped(tmp_path: Path) -> None:
+    def make(steps: int) -> tuple[Run, torch.nn.Linear]:
+        torch.manual_seed(0)
+        net = torch.nn.Linear(2, 1)
+        return Run("toy", tmp_path, steps, {"net": net}, lambda: {}), net
+
+    run, net = make(3)
+    for _ in run.steps():
+        with torch.no_grad():
+            net.bias += 1
+    resumed, again = make(5)
+    seen = list(resumed.steps())
+    assert seen == [3, 4]
+    assert torch.equal(again.bias, net.bias)
+
+
+def test_the_rate_warms_up_and_ends_near_zero() -> None:
+    assert cosine(0.0) < 0.01 and cosine(0.02) == pytest.approx(1.0) and cosine(1.0) == pytest.approx(0.01)
+
+
+def test_energy_distance_is_small_only_for_equal_distributions() -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(600, 8), torch.randn(600, 8)
+    assert abs(energy_distance(a, b)) < 0.05
+    assert energy_distance(a, b + 1) > 0.5
+
+
+@pytest.mark.parametrize("recipe", [RECOGNISER, JUDGE], ids=lambda recipe: recipe.name)
+def test_the_margin_makes_the_right_class_harder(recipe) -> None:
+    torch.manual_seed(0)
+    head = MarginHead(7, recipe)
+    embedding = torch.nn.functional.normalize(torch.randn(4, 512))
+    label = torch.tensor([0, 2, 4, 6])
+    plain, hard = head(embedding, label, 0.0), head(embedding, label, 0.2)
+    own = torch.nn.functional.one_hot(label, 7).bool()
+    assert (hard[own] < plain[own]).all()
+    assert torch.equal(hard[~own], plain[~own])
+
+
+def test_recognisers_differ_in_architecture() -> None:
+    assert type(build(RECOGNISER)) is not type(build(JUDGE))
+
+
+def test_one_step_of_each_kind_moves_generator_encoder_and_gates(heads: Heads, tmp_path: Path) -> None:
+    parser = UNetParser(ParserConfig(widths=(4, 8, 8, 8, 8)))
+    recogniser = IRSE(IRSEConfig(units=(1, 1, 1, 1), widths=(16, 16, 16, 16)))
+    trainer = AutoencoderTrainer(heads, parser, recogniser, tmp_path, size=64)
+    trainer.stage = Stage(size=32, steps=2, batch=8, gates=True)
+    before = [
+        trainer.gates.clone(),
+        trainer.generator.conv1.conv.weight.clone(),
+        trainer.encoder.linear.weight.clone(),
+    ]
+    for step in range(2):
+        for group in trainer.optimiser.param_groups:
+            group["lr"] = 1e-3
+        trainer._step(step, adversarial=True)
+    after = [trainer.gates, trainer.generator.conv1.conv.weight, trainer.encoder.linear.weight]
+    for old, new in zip(before, after, strict=True):
+        assert new.isfinite().all() and not torch.equal(old, new)

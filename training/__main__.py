@@ -1,0 +1,122 @@
+"""`python -m training --cache CACHE --checkpoints DIR`: train every network of the embedded family and export it.
+
+Runs on a CPU. Every part resumes from its checkpoint; a part whose checkpoint is complete is only evaluated. The
+cache is made by `python -m training.render`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+import torch
+
+from styleid.networks.irse import IRSE
+from styleid.networks.mobilefacenet import MobileFaceNet
+
+from .data import Heads, pack
+from .evaluate import evaluate_autoencoder
+from .export import Entry, edit_manifest, export, rounded
+from .generator import AutoencoderTrainer, Stage
+from .mapping import fit_mapping
+from .parser import evaluate_parser, train_parser
+from .recogniser import JUDGE, RECOGNISER, train_recogniser, verification
+from .regressors import evaluate_attributes, evaluate_landmarks, summary, train_attributes, train_landmarks
+from .segmentation import evaluate_segmentation, train_segmentation
+
+STAGES = (Stage(size=64, steps=5000, batch=12, gates=False), Stage(size=128, steps=5000, batch=8, gates=True))
+CROP = "FFHQ-aligned RGB crop"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser.add_argument("--shards", type=Path, help="folder of rendered shards; packed into the cache first")
+    parser.add_argument("--cache", type=Path, required=True, help="folder of the packed arrays")
+    parser.add_argument("--checkpoints", type=Path, required=True)
+    parser.add_argument("--models", type=Path, default=Path(__file__).parents[1] / "models")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    return parser.parse_args()
+
+
+def train_helpers(heads: Heads, folder: Path, models: Path):
+    """The networks that do not need the generator; returns the parser, the recogniser and the judge."""
+    parser = rounded(train_parser(heads, folder))
+    export(
+        Entry(
+            name="embedded-parser", kind="unet-parser", network=parser, input=f"{CROP} in [0, 1], 128 px",
+            figures=evaluate_parser(parser, heads),
+        ),
+        models,
+    )  # fmt: skip
+    judges: dict[str, IRSE | MobileFaceNet] = {}
+    for recipe in (RECOGNISER, JUDGE):
+        net = rounded(train_recogniser(recipe, heads, folder))
+        figures = verification(net, heads)
+        entry = Entry(
+            name=f"embedded-{recipe.name}", kind=recipe.architecture, network=net, figures=figures,
+            input="inner face (rows 35:223, columns 32:220 of a 256-pixel FFHQ crop) in [-1, 1], 112 px",
+        )  # fmt: skip
+        export(entry, models)
+        place = {"weights": entry.name, "threshold": round(figures["threshold_at_far_0.001"], 4)}
+        edit_manifest(models, lambda m, role=recipe.name, place=place: family(m).update({role: place}))
+        judges[recipe.name] = net
+    landmarks = rounded(train_landmarks(heads, folder))
+    export(
+        Entry(
+            name="embedded-landmarks", kind="landmarks", network=landmarks,
+            input="square crop around a face box in [-1, 1], 96 px", figures=evaluate_landmarks(landmarks, heads),
+        ),
+        models,
+    )  # fmt: skip
+    attributes = rounded(train_attributes(heads, folder))
+    export(
+        Entry(
+            name="embedded-attributes", kind="attributes", network=attributes, input=f"{CROP} in [-1, 1], 112 px",
+            figures=summary(evaluate_attributes(attributes, heads)) | evaluate_attributes(attributes, heads),
+        ),
+        models,
+    )  # fmt: skip
+    return parser, judges["recogniser"], judges["judge"]
+
+
+def train_generator(heads: Heads, folder: Path, models: Path, parser, recogniser, judge) -> None:
+    trainer = AutoencoderTrainer(heads, parser, recogniser, folder)
+    trainer.train(STAGES)
+    generator, encoder = trainer.mean_generator.eval(), rounded(trainer.mean_encoder).eval()
+    fit_mapping(heads, generator, encoder, folder)
+    rounded(generator)
+    figures = evaluate_autoencoder(generator, encoder, judge, heads)
+    segmentation = rounded(train_segmentation(heads, generator, encoder, parser, folder))
+    for name, kind, net, text, measured in (
+        ("generator", "stylegan2", generator, "W+ codes [N, L, 512]", figures),
+        ("encoder", "psp", encoder, f"{CROP} in [-1, 1]", figures),
+        ("segmentation-encoder", "psp-seg", segmentation, "one-hot label map of 19 classes",
+         evaluate_segmentation(segmentation, generator, parser, heads, 200)),
+    ):  # fmt: skip
+        export(Entry(name=f"embedded-{name}", kind=kind, network=net, input=text, figures=measured), models)
+
+
+def family(manifest: dict) -> dict:
+    return manifest["families"].setdefault("embedded", {})
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    options = arguments()
+    torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)
+    if options.shards:
+        pack(options.shards, options.cache)
+    heads = Heads.open(options.cache)
+    parser, recogniser, judge = train_helpers(heads, options.checkpoints, options.models)
+    train_generator(heads, options.checkpoints, options.models, parser, recogniser, judge)
+    parts = ("generator", "encoder", "segmentation-encoder", "parser", "attributes", "landmarks")
+    edit_manifest(
+        options.models,
+        lambda m: family(m).update({part.replace("-", "_"): f"embedded-{part}" for part in parts}),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Held-out figures of every network: what the manifest and the model cards state."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from styleid.networks.psp import Encoder
+from styleid.networks.stylegan2 import Generator
+
+from .data import Heads
+from .generator import AutoencoderTrainer, identity_crop
+
+__all__ = ["evaluate_autoencoder"]
+
+
+@torch.no_grad()
+def evaluate_autoencoder(
+    generator: Generator, encoder: Encoder, judge: torch.nn.Module, heads: Heads, count: int = 200
+) -> dict[str, float]:
+    """PSNR (dB), sharpness (share of the truth's local contrast) and the judge's cosine of reconstructions."""
+    psnr, sharp, cosine = [], [], []
+    for start in range(0, count, 25):
+        images = heads.images(heads.held_out[start : start + 25])
+        found = generator.synthesis(encoder(images)).clamp(-1, 1)
+        psnr.append(-10 * ((found - images) / 2).square().mean((1, 2, 3)).log10())
+        sharp.append(AutoencoderTrainer.detail(found) / AutoencoderTrainer.detail(images))
+        cosine.append(F.cosine_similarity(judge(identity_crop(images)), judge(identity_crop(found))))
+    return {
+        "psnr_db": _mean(psnr),
+        "sharpness": float(torch.stack(sharp).mean()),
+        "judge_cosine_to_original": _mean(cosine),
+    }
+
+
+def _mean(parts: list[Tensor]) -> float:
+    return float(torch.cat(parts).mean())

@@ -1,0 +1,81 @@
+"""Writes trained networks into `models/` as safetensors and their entries into `models/manifest.json`.
+
+Weight matrices and kernels are stored in fp16; biases and statistics, which are small, stay in fp32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+__all__ = ["Entry", "export", "save_network"]
+
+LICENCE = "MIT"
+TRAINED_ON = "heads rendered from the ICT-FaceKit morphable model (USC ICT, MIT); no photograph of a person"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One weight file: the trained network, its `kind` for `load_network`, what it takes, and held-out figures."""
+
+    name: str
+    kind: str
+    network: nn.Module
+    input: str
+    figures: dict[str, float]
+
+
+def save_network(network: nn.Module, kind: str, path: Path) -> None:
+    tensors = {
+        key: (value.half() if value.ndim > 1 and value.is_floating_point() else value).contiguous()
+        for key, value in network.state_dict().items()
+    }
+    config = json.dumps(asdict(network.config))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, metadata={"format": "styleid-1", "kind": kind, "config": config})
+
+
+def export(entry: Entry, models: Path) -> None:
+    """Save one network and write (or replace) its manifest entry."""
+    path = models / f"{entry.name}.safetensors"
+    save_network(entry.network, entry.kind, path)
+    record: dict[str, Any] = {
+        "kind": entry.kind,
+        "family": "embedded",
+        "file": path.name,
+        "source": "trained by training/ of this repository",
+        "bytes": path.stat().st_size,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "licence": LICENCE,
+        "non_commercial": False,
+        "citation": "StyleID for ComfyUI; ICT-FaceKit (Li et al. 2020) for the face model",
+        "input": entry.input,
+        "trained_on": TRAINED_ON,
+        "figures": {key: round(value, 4) for key, value in entry.figures.items()},
+    }
+    edit_manifest(models, lambda manifest: manifest["weights"].update({entry.name: record}))
+
+
+def edit_manifest(models: Path, change: Any) -> None:
+    path = models / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"version": 1}
+    manifest.setdefault("weights", {})
+    manifest.setdefault("families", {})
+    change(manifest)
+    path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+@torch.no_grad()
+def rounded(network: nn.Module) -> nn.Module:
+    """The network with its weights as the file stores them, so that figures are measured on what ships."""
+    for parameter in network.parameters():
+        if parameter.ndim > 1:
+            parameter.copy_(parameter.half().float())
+    return network
