@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["ProjectedDiscriminator", "hinge_fake_is_real", "hinge_discriminator", "perceptual_distance"]
+__all__ = ["ProjectedDiscriminator", "hinge_discriminator", "hinge_fake_is_real", "perceptual_distance"]
 
 
 class Head(nn.Module):
