@@ -157,7 +157,7 @@ class AutoencoderTrainer:
             base = codes.mean(1, keepdim=True)
             keep = (torch.rand(len(codes), 1, 1) < 0.5).float()
             used = base + keep * (codes - base)
-            mixed, mixed_target = self._gated(used) if gated else (self._crossed(used), None)
+            mixed = self._gated(used) if gated else self._crossed(used) if step % 3 == 0 else used[:0]
             pictures = self.generator.synthesis(torch.cat([used, mixed]), noise="none", size=stage.size)
             real, fake = self._features(target), self._features(pictures)
         count = stage.batch
@@ -167,7 +167,7 @@ class AutoencoderTrainer:
             + 2.0 * perceptual_distance([f[:count] for f in fake], real)
             + 0.003 * (codes - base).square().mean()
         )
-        if mixed_target is not None:
+        if gated:
             loss = loss + self._gate_loss(pictures[count:], [f[count:] for f in fake], target, real, weight)
         if self.recogniser is not None and stage.gates and not gated:
             loss = loss + 0.3 * self._identity(pictures[: count // 2], target[: count // 2])
@@ -202,13 +202,13 @@ class AutoencoderTrainer:
         mask[:, start:stop] = 1
         return codes[:half] + mask * (codes.roll(1, 0)[:half] - codes[:half])
 
-    def _gated(self, codes: Tensor) -> tuple[Tensor, bool]:
+    def _gated(self, codes: Tensor) -> Tensor:
         """First half: gated layers from the same person's other picture; second half: from another person."""
         gate = self.gates.sigmoid()[None, :, None]
         first, second = codes[::2], codes[1::2]
         pair = torch.cat([first[: len(first) // 2], second[len(first) // 2 :]])
         donor = torch.cat([second[: len(first) // 2], second[len(first) // 2 :].roll(1, 0)])
-        return pair + gate * (donor - pair), True
+        return pair + gate * (donor - pair)
 
     def _gate_loss(
         self, mixed: Tensor, maps: list[Tensor], target: Tensor, real: list[Tensor], weight: Tensor
