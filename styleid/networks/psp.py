@@ -59,7 +59,7 @@ class Encoder(nn.Module):
         if x.shape[-1] != self.input_size:
             x = self._resize(x)
         features = self.output_layer_2(self.body(self.input_layer(x))).float()
-        codes = self.linear(F.leaky_relu(features, 0.2))
+        codes = self.linear(F.leaky_relu(features, 0.2).to(self.linear.weight.dtype)).float()
         return codes.view(-1, self.config.layers, self.config.latent_dim) + self.latent_avg
 
     def _resize(self, x: Tensor) -> Tensor:
