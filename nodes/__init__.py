@@ -1,0 +1,37 @@
+"""Thin ComfyUI adapters over the library: each node validates, converts, calls, converts back."""
+
+from .anonymize import StyleIDAnonymize
+from .channels import StyleIDChannelMask, StyleIDSwapChannels
+from .example import StyleIDExamplePhoto
+from .faces import StyleIDDetectAndAlignFaces, StyleIDPasteFacesBack
+from .latent import StyleIDDecodeWPlus, StyleIDEncodeToWPlus, StyleIDRandomIdentity, StyleIDSwapIdentityLayers
+from .load import StyleIDLoadModels
+from .metrics import StyleIDIdentityDistance
+from .pixel import StyleIDMaskedIdentityBlend, StyleIDRandomTargetFromMask
+from .regions import StyleIDParseFace, StyleIDRegionMask
+from .save import StyleIDSaveAnonymizedImage
+
+__all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]
+
+_NODES = (
+    StyleIDLoadModels,
+    StyleIDExamplePhoto,
+    StyleIDDetectAndAlignFaces,
+    StyleIDPasteFacesBack,
+    StyleIDParseFace,
+    StyleIDRegionMask,
+    StyleIDEncodeToWPlus,
+    StyleIDDecodeWPlus,
+    StyleIDRandomIdentity,
+    StyleIDSwapIdentityLayers,
+    StyleIDChannelMask,
+    StyleIDSwapChannels,
+    StyleIDRandomTargetFromMask,
+    StyleIDMaskedIdentityBlend,
+    StyleIDIdentityDistance,
+    StyleIDAnonymize,
+    StyleIDSaveAnonymizedImage,
+)
+
+NODE_CLASS_MAPPINGS = {node.__name__: node for node in _NODES}
+NODE_DISPLAY_NAME_MAPPINGS = {node.__name__: node.DISPLAY_NAME for node in _NODES}

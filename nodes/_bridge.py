@@ -1,0 +1,51 @@
+"""The only module that touches ComfyUI. Everything is looked up on use, so the nodes also run without ComfyUI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+__all__ = ["output_folder", "progress_bar", "torch_device"]
+
+
+def torch_device(choice: str) -> torch.device:
+    """The device ComfyUI computes on ("auto"), or the CPU ("cpu")."""
+    if choice == "cpu":
+        return torch.device("cpu")
+    try:
+        from comfy import model_management
+    except ImportError:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return model_management.get_torch_device()
+
+
+def progress_bar(total: int) -> Callable[[int, int], None]:
+    """A `progress(done, total)` callable bound to the running node.
+
+    Under ComfyUI each call also raises ComfyUI's own interruption when the user pressed Cancel.
+    """
+    try:
+        from comfy.utils import ProgressBar
+    except ImportError:
+        return lambda done, total: None
+    bar = ProgressBar(max(total, 1))
+    bar.update_absolute(0)
+
+    def progress(done: int, total: int) -> None:
+        bar.update_absolute(done, max(total, 1))
+
+    return progress
+
+
+def output_folder(prefix: str, *, width: int, height: int) -> tuple[Path, str, int, str]:
+    """Where ComfyUI writes files with this prefix: folder, file stem, next counter, subfolder.
+
+    ComfyUI refuses a prefix that leads outside its output folder.
+    """
+    import folder_paths
+
+    root = folder_paths.get_output_directory()
+    folder, stem, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, root, width, height)
+    return Path(folder), stem, counter, subfolder

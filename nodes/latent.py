@@ -1,0 +1,209 @@
+"""Encode to W+, Decode W+, Random Identity, Swap Identity Layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from ..styleid.errors import InputError
+from ..styleid.family import Family
+from ..styleid.latent import random_targets, swap_layers
+from ..styleid.randomness import derive_generator
+from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, rerun_key
+from ._sockets import CODES, FAMILY, Codes, in_batches, match_count, square_crops
+
+MODELS_INPUT = (FAMILY, {"tooltip": "The networks, from 'Load Models'."})
+STRENGTH_INPUT = (
+    "FLOAT",
+    {
+        "default": 1.0,
+        "min": 0.0,
+        "max": 2.0,
+        "step": 0.05,
+        "tooltip": "How far to move from source (0) to target (1); above 1 overshoots.",
+    },
+)
+
+
+class StyleIDEncodeToWPlus:
+    """Projects aligned faces into the generator's W+ space."""
+
+    DISPLAY_NAME = "Encode to W+ (StyleID)"
+    CATEGORY = "StyleID/latent"
+    DESCRIPTION = "Projects aligned face crops into the generator's W+ space: one code per face, one 512-vector per layer."
+    FUNCTION = "execute"
+    RETURN_TYPES = (CODES,)
+    RETURN_NAMES = ("codes",)
+    OUTPUT_TOOLTIPS = ("One W+ code per face. As private as the face itself: never saved, never printed.",)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "models": MODELS_INPUT,
+                "crops": ("IMAGE", {"tooltip": "Aligned face crops, from 'Detect and Align Faces'."}),
+            }
+        }
+
+    def execute(self, *, models: Family, crops: Tensor) -> tuple[Codes]:
+        return (Codes(in_batches(models.encode, square_crops(crops))),)
+
+
+class StyleIDDecodeWPlus:
+    """Turns W+ codes into face images."""
+
+    DISPLAY_NAME = "Decode W+ (StyleID)"
+    CATEGORY = "StyleID/latent"
+    DESCRIPTION = (
+        "Turns W+ codes into aligned face crops. Decoding untouched codes shows what the encoder alone loses."
+    )
+    FUNCTION = "execute"
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("crops",)
+    OUTPUT_TOOLTIPS = ("One aligned face crop per code, at the generator's size.",)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {"models": MODELS_INPUT, "codes": (CODES, {"tooltip": "W+ codes, one per face."})}
+        }
+
+    def execute(self, *, models: Family, codes: Codes) -> tuple[Tensor]:
+        return (in_batches(models.decode, codes.w_plus),)
+
+
+class StyleIDRandomIdentity:
+    """Draws identities that belong to nobody."""
+
+    DISPLAY_NAME = "Random Identity (StyleID)"
+    CATEGORY = "StyleID/latent"
+    DESCRIPTION = (
+        "Draws random identities from the generator's own distribution: nobody's face, and secret by default."
+    )
+    FUNCTION = "execute"
+    RETURN_TYPES = (CODES,)
+    RETURN_NAMES = ("codes",)
+    OUTPUT_TOOLTIPS = (
+        "Random W+ codes, one identity each. The code is the secret that links source and result.",
+    )
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "models": MODELS_INPUT,
+                "count": (
+                    "INT",
+                    {
+                        "default": 1,
+                        "min": 1,
+                        "max": 4096,
+                        "tooltip": "How many identities to draw. Ignored when 'one_per_face' is connected.",
+                    },
+                ),
+                "truncation": (
+                    "FLOAT",
+                    {
+                        "default": 1.0,
+                        "min": 0.1,
+                        "max": 1.0,
+                        "step": 0.05,
+                        "tooltip": "1 draws the full variety of faces; less stays nearer the average face and hides less.",
+                    },
+                ),
+                **SECRET_INPUTS,
+            },
+            "optional": {
+                "one_per_face": (
+                    CODES,
+                    {"tooltip": "Connect the source codes to draw one identity for each of their faces."},
+                ),
+                **SEED_INPUTS,
+            },
+        }
+
+    @classmethod
+    def IS_CHANGED(
+        cls, *, new_each_run: bool | None = True, seed: object = UNWIRED, **_: object
+    ) -> float | str:
+        return rerun_key(new_each_run=new_each_run, seed=seed)
+
+    def execute(
+        self,
+        *,
+        models: Family,
+        count: int,
+        truncation: float,
+        new_each_run: bool,
+        one_per_face: Codes | None = None,
+        seed: int | None = None,
+    ) -> tuple[Codes]:
+        faces = count if one_per_face is None else len(one_per_face)
+        if not faces:
+            return (one_per_face,)
+        generators = [derive_generator(seed, number) for number in range(faces)]
+        return (Codes(random_targets(models, generators, truncation=truncation).cpu()),)
+
+
+class StyleIDSwapIdentityLayers:
+    """Replaces the layers of a code that carry identity."""
+
+    DISPLAY_NAME = "Swap Identity Layers (StyleID)"
+    CATEGORY = "StyleID/latent"
+    DESCRIPTION = "Replaces the layers of the source code that carry identity by those of the target, and keeps all others."
+    FUNCTION = "execute"
+    RETURN_TYPES = (CODES,)
+    RETURN_NAMES = ("codes",)
+    OUTPUT_TOOLTIPS = ("The source codes with the target's identity layers.",)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "models": MODELS_INPUT,
+                "source": (CODES, {"tooltip": "Codes of the faces to anonymise."}),
+                "target": (
+                    CODES,
+                    {"tooltip": "Identities to move to: one per face, or a single one for all of them."},
+                ),
+                "layers": (
+                    "STRING",
+                    {
+                        "default": "ranked",
+                        "tooltip": "'ranked' takes the identity layers that the models' ranking measured. "
+                        "Or name layers, counted from 0: 4-6, or 3,5,6.",
+                    },
+                ),
+                "strength": STRENGTH_INPUT,
+            }
+        }
+
+    def execute(
+        self, *, models: Family, source: Codes, target: Codes, layers: str, strength: float
+    ) -> tuple[Codes]:
+        if not len(source):
+            return (source,)
+        w_s = source.w_plus  # [N, L, 512]
+        w_t = match_count(target.w_plus, len(w_s), "target")
+        return (Codes(swap_layers(w_s, w_t, parse_layers(layers, models, w_s.shape[1]), strength=strength)),)
+
+
+def parse_layers(text: str, models: Family, count: int) -> tuple[int, ...]:
+    """'ranked', '4-6' or '3,5,6' -> layer numbers below `count`."""
+    text = text.strip().lower()
+    if text in ("", "ranked"):
+        if models.ranking is None:
+            raise InputError(
+                "layers: these models carry no measured ranking. Name the layers, for example 4-6."
+            )
+        return tuple(models.ranking.layers)
+    chosen: set[int] = set()
+    for part in text.replace(" ", "").split(","):
+        first, _, last = part.partition("-")
+        if not first.isdecimal() or (last and not last.isdecimal()):
+            raise InputError(f"layers: expected 'ranked', 4-6 or 3,5,6, found {text!r}.")
+        chosen.update(range(int(first), int(last or first) + 1))
+    if not chosen or max(chosen) >= count:
+        raise InputError(f"layers: these models have layers 0 to {count - 1}, found {text!r}.")
+    return tuple(sorted(chosen))

@@ -1,0 +1,126 @@
+"""Random Target from Mask and Masked Identity Blend: feature-aware masking in pixel space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from ..styleid.family import Family
+from ..styleid.pixel import masked_blend, random_target_from_mask
+from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, generator_for, rerun_key
+from ._sockets import LABELS, Labels, fit_mask, in_batches, match_count, resize_crops, square_crops
+from .latent import MODELS_INPUT, parse_layers
+
+
+class StyleIDRandomTargetFromMask:
+    """Draws a random face with the same face parts."""
+
+    DISPLAY_NAME = "Random Target from Mask (StyleID)"
+    CATEGORY = "StyleID/pixel"
+    DESCRIPTION = "Draws a random face whose eyes, nose, mouth and outline lie where the source's do."
+    FUNCTION = "execute"
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("crops",)
+    OUTPUT_TOOLTIPS = ("One random aligned face per label map, at the generator's size.",)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "models": MODELS_INPUT,
+                "labels": (LABELS, {"tooltip": "Face parts of the source faces, from 'Parse Face'."}),
+                "layers": (
+                    "STRING",
+                    {
+                        "default": "ranked",
+                        "tooltip": "Layers that take the random identity: 'ranked', or numbers from 0 such as 4-6.",
+                    },
+                ),
+                **SECRET_INPUTS,
+            },
+            "optional": dict(SEED_INPUTS),
+        }
+
+    @classmethod
+    def IS_CHANGED(
+        cls, *, new_each_run: bool | None = True, seed: object = UNWIRED, **_: object
+    ) -> float | str:
+        return rerun_key(new_each_run=new_each_run, seed=seed)
+
+    def execute(
+        self, *, models: Family, labels: Labels, layers: str, new_each_run: bool, seed: int | None = None
+    ) -> tuple[Tensor]:
+        chosen = parse_layers(layers, models, models.generator.num_layers)
+        generator = generator_for(seed)
+        return (in_batches(lambda ids: random_target_from_mask(models, ids, generator, chosen), labels.ids),)
+
+
+class StyleIDMaskedIdentityBlend:
+    """Composites a target face over the source in an area."""
+
+    DISPLAY_NAME = "Masked Identity Blend (StyleID)"
+    CATEGORY = "StyleID/pixel"
+    DESCRIPTION = "Matches the target's colours to the source, then composites it over the source in an area."
+    FUNCTION = "execute"
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("crops",)
+    OUTPUT_TOOLTIPS = (
+        "The source crops with the target's pixels in the area; untouched pixels stay exactly the same.",
+    )
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "source": (
+                    "IMAGE",
+                    {"tooltip": "Aligned crops to anonymise, from 'Detect and Align Faces'."},
+                ),
+                "target": (
+                    "IMAGE",
+                    {"tooltip": "Aligned faces to take pixels from: one per source crop, or one for all."},
+                ),
+                "area": (
+                    "MASK",
+                    {"tooltip": "Where to replace pixels, from 'Region Mask' or any mask node."},
+                ),
+                "match": (
+                    ["histogram", "lab", "none"],
+                    {
+                        "default": "histogram",
+                        "tooltip": "How the target's colours are matched to the source's.",
+                    },
+                ),
+                "feather": (
+                    "FLOAT",
+                    {
+                        "default": 0.03,
+                        "min": 0.0,
+                        "max": 0.2,
+                        "step": 0.005,
+                        "tooltip": "Softness of the area's edge, as a share of the crop's width.",
+                    },
+                ),
+            },
+            "optional": {
+                "face": ("MASK", {"tooltip": "Where to compare colours. Unconnected: inside the area."}),
+            },
+        }
+
+    def execute(
+        self,
+        *,
+        source: Tensor,
+        target: Tensor,
+        area: Tensor,
+        match: str,
+        feather: float,
+        face: Tensor | None = None,
+    ) -> tuple[Tensor]:
+        source = square_crops(source, "source")  # [N, S, S, 3]
+        count, size = source.shape[:2]
+        target = match_count(resize_crops(square_crops(target, "target"), size), count, "target")
+        area = fit_mask(area, size, size, count, "area")
+        face = None if face is None else fit_mask(face, size, size, count, "face")
+        return (masked_blend(source, target, area, face=face, feather=feather, match=match),)

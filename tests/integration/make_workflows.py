@@ -1,0 +1,83 @@
+"""Writes workflows/*.json and their API-format twins from the recipes, and runs them for their thumbnails.
+
+Run `python tests/integration/make_workflows.py [--thumbnails]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from comfy_server import ROOT, ComfyServer, error_of, succeeded
+from PIL import Image
+from workflow_recipes import RECIPES, build
+
+WORKFLOWS = ROOT / "workflows"
+API = Path(__file__).parent / "api"
+SIDE = 400  # each half of a thumbnail, in pixels
+
+
+def as_text(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def thumbnail(before: Image.Image, after: Image.Image) -> Image.Image:
+    """Before | after, each cut to a square around the centre of the upper part, where people's faces are."""
+    sheet = Image.new("RGB", (2 * SIDE + 4, SIDE), "white")
+    for left, picture in ((0, before), (SIDE + 4, after)):
+        side = min(picture.size)
+        corner = (picture.width - side) // 2
+        sheet.paste(picture.crop((corner, 0, corner + side, side)).resize((SIDE, SIDE)), (left, 0))
+    return sheet
+
+
+def run_for_thumbnail(server: ComfyServer, name: str, graph: dict[str, Any]) -> Image.Image:
+    """Executes a workflow, with the untouched photograph saved beside its result."""
+    photo = next(key for key, node in graph.items() if node["class_type"] == "StyleIDExamplePhoto")
+    saver = next(key for key, node in graph.items() if node["class_type"] == "StyleIDSaveAnonymizedImage")
+    original = {"images": [photo, 0], "filename_prefix": f"{name}_original", "format": "png", "quality": 95}
+    entry = server.run(
+        {**graph, "original": {"class_type": "StyleIDSaveAnonymizedImage", "inputs": original}}
+    )
+    if not succeeded(entry):
+        raise SystemExit(f"{name}: {error_of(entry)['exception_message']}")
+    for key, output in entry["outputs"].items():
+        if "text" in output:
+            print(f"--- {name} {key}", *output["text"], sep="\n")
+    pictures = [fetch(server, entry["outputs"][key]["images"][0]) for key in ("original", saver)]
+    return thumbnail(*pictures)
+
+
+def fetch(server: ComfyServer, image: dict[str, str]) -> Image.Image:
+    path = f"/view?filename={image['filename']}&subfolder={image['subfolder']}&type={image['type']}"
+    return Image.open(io.BytesIO(server.get_bytes(path))).convert("RGB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--thumbnails", action="store_true", help="also run every workflow and write its .jpg"
+    )
+    parser.add_argument("--only", nargs="*", default=list(RECIPES), help="names of workflows")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        server = ComfyServer(Path(folder))
+        try:
+            server.start()
+            info = server.get("/object_info")
+            for name in options.only:
+                recipe = build(name, info)
+                (WORKFLOWS / f"{name}.json").write_text(as_text(recipe.ui()))
+                (API / f"{name}.json").write_text(as_text(recipe.api()))
+                if options.thumbnails:
+                    run_for_thumbnail(server, name, recipe.api()).save(WORKFLOWS / f"{name}.jpg", quality=85)
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""The shipped workflows, as recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from workflow_builder import Node, Recipe
+
+BLUE, GREEN, RED = "#3f789e", "#8A8", "#A88"
+OWN_PHOTO = "**Your own photograph**: replace *Example Photograph* by *Load Image*.\n\n"
+SAVING = (
+    "*Save Anonymized Image* writes pixels only. ComfyUI's own *Save Image* and *Preview Image* would write this whole "
+    "workflow into their files.\n\n"
+    "*Paste Faces Back* looks for faces once more and compares each with every original face. "
+    "A face that did not move far enough comes out blurred."
+)
+
+
+def start(recipe: Recipe, photograph: str, note: str) -> tuple[Node, Node, Node]:
+    """Column 0: what every workflow begins with."""
+    recipe.note(0, OWN_PHOTO + note, title="What this does")
+    models = recipe.add("StyleIDLoadModels", 0)
+    photo = recipe.add("StyleIDExamplePhoto", 0, photograph=photograph)
+    faces = recipe.add("StyleIDDetectAndAlignFaces", 0, models=models["models"], images=photo["image"])
+    recipe.group("Photograph and faces", 0, 0, BLUE)
+    return models, photo, faces
+
+
+def finish(
+    recipe: Recipe, column: int, models: Node, photo: Node, faces: Node, crops: Any, area: Any
+) -> None:
+    """Last columns: measure, paste back, save."""
+    distance = recipe.add(
+        "StyleIDIdentityDistance", column, models=models["models"], source=faces["crops"], output=crops
+    )
+    recipe.add("PreviewAny", column, title="Distance of the new faces", source=distance["report"])
+    paste = recipe.add(
+        "StyleIDPasteFacesBack",
+        column,
+        models=models["models"],
+        images=photo["image"],
+        faces=faces["faces"],
+        crops=crops,
+        areas=area,
+    )
+    recipe.add("PreviewAny", column, title="Report of the finished picture", source=paste["report"])
+    recipe.note(column + 1, SAVING, title="Saving", width=420)
+    recipe.add(
+        "StyleIDSaveAnonymizedImage",
+        column + 1,
+        width=420,
+        images=paste["images"],
+        filename_prefix=recipe.name,
+    )
+    recipe.group("Measure, paste back, save", column, column + 1, RED)
+
+
+def area_of(recipe: Recipe, column: int, models: Node, faces: Node, area: str) -> tuple[Node, Node]:
+    """Parse Face and Region Mask of the source crops."""
+    labels = recipe.add("StyleIDParseFace", column, models=models["models"], crops=faces["crops"])
+    region = recipe.add("StyleIDRegionMask", column, labels=labels["labels"], area=area)
+    return labels, region
+
+
+def low_channel_swap(recipe: Recipe) -> None:
+    models, photo, faces = start(
+        recipe,
+        "astronaut",
+        "**Low**: face recognisers fail, a person still sees a similar face. Only the best-ranked identity channels of the "
+        "code are swapped. More *share* hides more.",
+    )
+    codes = recipe.add("StyleIDEncodeToWPlus", 1, models=models["models"], crops=faces["crops"])
+    identity = recipe.add("StyleIDRandomIdentity", 1, models=models["models"], one_per_face=codes["codes"])
+    channels = recipe.add("StyleIDChannelMask", 1, models=models["models"])
+    _, region = area_of(recipe, 1, models, faces, "face")
+    swapped = recipe.add(
+        "StyleIDSwapChannels",
+        2,
+        source=codes["codes"],
+        target=identity["codes"],
+        channels=channels["channels"],
+    )
+    decoded = recipe.add("StyleIDDecodeWPlus", 2, models=models["models"], codes=swapped["codes"])
+    blend = recipe.add(
+        "StyleIDMaskedIdentityBlend", 2, source=faces["crops"], target=decoded["crops"], area=region["area"]
+    )
+    recipe.group("Swap identity channels", 1, 2, GREEN)
+    finish(recipe, 3, models, photo, faces, blend["crops"], region["area"])
+
+
+def medium_layer_swap(recipe: Recipe) -> None:
+    models, photo, faces = start(
+        recipe,
+        "astronaut",
+        "**Medium**: a person sees someone else. The layers of the code that carry identity are replaced by those of a "
+        "random, secret identity.\n\nThe reconstruction's distance tells what the encoder alone loses: "
+        "that part is not protection.",
+    )
+    codes = recipe.add("StyleIDEncodeToWPlus", 1, models=models["models"], crops=faces["crops"])
+    identity = recipe.add("StyleIDRandomIdentity", 1, models=models["models"], one_per_face=codes["codes"])
+    swapped = recipe.add(
+        "StyleIDSwapIdentityLayers",
+        1,
+        models=models["models"],
+        source=codes["codes"],
+        target=identity["codes"],
+    )
+    _, region = area_of(recipe, 1, models, faces, "face")
+    decoded = recipe.add("StyleIDDecodeWPlus", 2, models=models["models"], codes=swapped["codes"])
+    blend = recipe.add(
+        "StyleIDMaskedIdentityBlend", 2, source=faces["crops"], target=decoded["crops"], area=region["area"]
+    )
+    rebuilt = recipe.add(
+        "StyleIDDecodeWPlus",
+        2,
+        title="Reconstruction (nothing swapped)",
+        models=models["models"],
+        codes=codes["codes"],
+    )
+    control = recipe.add(
+        "StyleIDIdentityDistance", 2, models=models["models"], source=faces["crops"], output=rebuilt["crops"]
+    )
+    recipe.add("PreviewAny", 2, title="Distance of the reconstruction", source=control["report"])
+    recipe.group("Swap identity layers", 1, 2, GREEN)
+    finish(recipe, 3, models, photo, faces, blend["crops"], region["area"])
+
+
+def medium_masked_identity(recipe: Recipe) -> None:
+    models, photo, faces = start(
+        recipe,
+        "astronaut",
+        "**Medium, in pixels**: a random face with the same face parts is drawn, its colours are matched, and it is "
+        "composited over eyes, nose and mouth. Everything else stays the photograph's own.",
+    )
+    labels, region = area_of(recipe, 1, models, faces, "eyes+nose+mouth")
+    face = recipe.add(
+        "StyleIDRegionMask",
+        1,
+        title="Region Mask: where colours are compared",
+        labels=labels["labels"],
+        area="face",
+    )
+    target = recipe.add("StyleIDRandomTargetFromMask", 1, models=models["models"], labels=labels["labels"])
+    blend = recipe.add(
+        "StyleIDMaskedIdentityBlend",
+        2,
+        source=faces["crops"],
+        target=target["crops"],
+        area=region["area"],
+        face=face["area"],
+    )
+    recipe.group("Random face from the mask", 1, 2, GREEN)
+    finish(recipe, 3, models, photo, faces, blend["crops"], region["area"])
+
+
+def high_full_face(recipe: Recipe) -> None:
+    models, photo, faces = start(
+        recipe,
+        "astronaut",
+        "**High**: the whole face is replaced by a random face with the same outline. ComfyUI's own *Grow Mask* widens "
+        "the area a little: any mask node fits between.",
+    )
+    labels, region = area_of(recipe, 1, models, faces, "face")
+    grown = recipe.add("GrowMask", 1, mask=region["area"], expand=4, tapered_corners=True)
+    target = recipe.add("StyleIDRandomTargetFromMask", 1, models=models["models"], labels=labels["labels"])
+    blend = recipe.add(
+        "StyleIDMaskedIdentityBlend", 2, source=faces["crops"], target=target["crops"], area=grown["MASK"]
+    )
+    recipe.group("Replace the whole face", 1, 2, GREEN)
+    finish(recipe, 3, models, photo, faces, blend["crops"], grown["MASK"])
+
+
+def group_photo(recipe: Recipe) -> None:
+    recipe.note(
+        0,
+        OWN_PHOTO
+        + "**One node**: *Anonymize* finds every face, gives each an identity of its own, pastes back, verifies, "
+        "and blurs what it could not hide. Choose a level: low, medium or high.",
+        title="What this does",
+    )
+    models = recipe.add("StyleIDLoadModels", 0)
+    photo = recipe.add("StyleIDExamplePhoto", 0, photograph="group")
+    done = recipe.add("StyleIDAnonymize", 0, images=photo["image"], models=models["models"])
+    recipe.group("Everyone in the picture", 0, 0, BLUE)
+    recipe.add("PreviewAny", 1, title="Report", width=480, source=done["report"])
+    recipe.add("StyleIDSaveAnonymizedImage", 2, width=640, images=done["images"], filename_prefix=recipe.name)
+    recipe.group("Result", 1, 2, RED)
+
+
+RECIPES: dict[str, Callable[[Recipe], None]] = {
+    recipe.__name__: recipe
+    for recipe in (low_channel_swap, medium_layer_swap, medium_masked_identity, high_full_face, group_photo)
+}
+
+
+def build(name: str, object_info: dict[str, Any]) -> Recipe:
+    """The recipe `name`, ready to be written in either format."""
+    recipe = Recipe(name, object_info)
+    RECIPES[name](recipe)
+    return recipe
