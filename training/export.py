@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-__all__ = ["Entry", "export", "save_network"]
+__all__ = ["Entry", "edit_manifest", "export", "register", "rounded", "save_network"]
 
 LICENCE = "MIT"
 TRAINED_ON = "heads rendered from the ICT-FaceKit morphable model (USC ICT, MIT); no photograph of a person"
@@ -46,8 +47,15 @@ def export(entry: Entry, models: Path) -> None:
     """Save one network and write (or replace) its manifest entry."""
     path = models / f"{entry.name}.safetensors"
     save_network(entry.network, entry.kind, path)
+    register(entry.name, entry.kind, path, models, entry.input, entry.figures)
+
+
+def register(
+    name: str, kind: str, path: Path, models: Path, takes: str, figures: Mapping[str, float | str]
+) -> None:
+    """Write (or replace) the manifest entry of a file that lies in `models`."""
     record: dict[str, Any] = {
-        "kind": entry.kind,
+        "kind": kind,
         "family": "embedded",
         "file": path.name,
         "source": "trained by training/ of this repository",
@@ -56,11 +64,13 @@ def export(entry: Entry, models: Path) -> None:
         "licence": LICENCE,
         "non_commercial": False,
         "citation": "StyleID for ComfyUI; ICT-FaceKit (Li et al. 2020) for the face model",
-        "input": entry.input,
+        "input": takes,
         "trained_on": TRAINED_ON,
-        "figures": {key: round(value, 4) for key, value in entry.figures.items()},
+        "figures": {
+            key: round(value, 4) if isinstance(value, float) else value for key, value in figures.items()
+        },
     }
-    edit_manifest(models, lambda manifest: manifest["weights"].update({entry.name: record}))
+    edit_manifest(models, lambda manifest: manifest["weights"].update({name: record}))
 
 
 def edit_manifest(models: Path, change: Any) -> None:
