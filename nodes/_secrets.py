@@ -15,8 +15,8 @@ SECRET_INPUTS = {
         "BOOLEAN",
         {
             "default": True,
-            "label_on": "new identity each run",
-            "label_off": "keep until inputs change",
+            "label_on": "yes",
+            "label_off": "no, keep",
             "tooltip": "Draw new secret identities each time the graph runs, or keep the drawn ones (in memory only) "
             "until an input changes or ComfyUI restarts. Ignored when a seed is connected.",
         },

@@ -16,7 +16,7 @@ from . import _bridge
 from ._report import changed_pixels, result_report, smallest_distance
 from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, rerun_key
 from ._sockets import FAMILY, as_rgb
-from .faces import NO_FACE_INPUT, ON_FAILURE_INPUT, no_face_message
+from .faces import MARKED_INPUT, NO_FACE_INPUT, ON_FAILURE_INPUT, boxes_of, no_face_message
 from .load import DEFAULT_FAMILY, load_models
 
 BY_LEVEL = "by level"
@@ -77,6 +77,7 @@ class StyleIDAnonymize:
                     FAMILY,
                     {"tooltip": "From 'Load Models'. Unconnected: the networks that ship with this project."},
                 ),
+                "marked": MARKED_INPUT,
                 **SEED_INPUTS,
             },
         }
@@ -98,6 +99,7 @@ class StyleIDAnonymize:
         no_face: str,
         new_each_run: bool,
         models: Family | None = None,
+        marked: Tensor | None = None,
         seed: int | None = None,
     ) -> tuple[Tensor, Tensor, float, str]:
         images = as_rgb(images)  # [B, H, W, 3]
@@ -109,7 +111,8 @@ class StyleIDAnonymize:
             area=None if area == BY_LEVEL else area,
             on_failure=on_failure,
         )
-        results = run(list(images), progress=_bridge.progress_bar(len(images)))
+        boxes = None if marked is None else boxes_of(marked, images)
+        results = run(images, progress=_bridge.progress_bar(len(images)), boxes=boxes)
         report = result_report(results)
         without = [str(number) for number, result in enumerate(results, start=1) if result.outcome == NO_FACE]
         if without and no_face == "stop":

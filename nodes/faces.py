@@ -32,6 +32,10 @@ NO_FACE_INPUT = (
         "unprotected, or 'keep' the image as it is.",
     },
 )
+MARKED_INPUT = (
+    "MASK",
+    {"tooltip": "Your own detector: each separate white spot marks a face. Unconnected: faces are found."},
+)
 
 
 class StyleIDDetectAndAlignFaces:
@@ -70,12 +74,7 @@ class StyleIDDetectAndAlignFaces:
                 "no_face": NO_FACE_INPUT,
             },
             "optional": {
-                "marked": (
-                    "MASK",
-                    {
-                        "tooltip": "Your own detector: each separate white spot marks a face. Unconnected: faces are found."
-                    },
-                ),
+                "marked": MARKED_INPUT,
             },
         }
 

@@ -141,6 +141,31 @@ class ComfyPage:
         self.page.wait_for_timeout(1500)
         return self.page.evaluate("() => window.outcome")
 
+    def shown_pictures(self) -> int:
+        """How many nodes show a picture of their result."""
+        return self.page.evaluate("() => window.app.graph._nodes.filter((node) => node.imgs?.length).length")
+
+    def load_node(self, kind: str) -> None:
+        """Clears the canvas, adds one node and selects it."""
+        self.page.evaluate(
+            """(kind) => {
+                window.app.graph.clear();
+                const node = LiteGraph.createNode(kind);
+                window.app.graph.add(node);
+                node.pos = [700, 500];
+                window.app.canvas.selectItems([node]);
+            }""",
+            kind,
+        )
+        self.page.wait_for_timeout(800)
+
+    def help_text(self) -> str:
+        """Presses the selected node's help button and reads the page that opens."""
+        self.page.get_by_test_id("info-button").first.click()
+        panel = self.page.locator(".node-help-content").first
+        panel.wait_for(timeout=15_000)
+        return panel.inner_text()
+
     def show_all(self) -> None:
         """Fits the whole graph into the window."""
         self.page.evaluate(

@@ -1,29 +1,18 @@
-"""Loads the node pack the way ComfyUI does: from a folder of any name, without ComfyUI itself."""
+"""Runs nodes without ComfyUI."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-NAME = "styleid_pack"
-
 
 @pytest.fixture(scope="session")
-def pack() -> ModuleType:
+def pack(load_pack: Callable[[], ModuleType]) -> ModuleType:
     """The project as a package, with NODE_CLASS_MAPPINGS."""
-    if NAME not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            NAME, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-        )
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[NAME] = module
-        spec.loader.exec_module(module)
-    return sys.modules[NAME]
+    return load_pack()
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +29,7 @@ def node(pack: ModuleType):
 @pytest.fixture(scope="session")
 def errors(pack: ModuleType) -> ModuleType:
     """The error classes that the nodes raise."""
-    return sys.modules[f"{NAME}.styleid.errors"]
+    return sys.modules[f"{pack.__name__}.styleid.errors"]
 
 
 def defaults(cls: type) -> dict[str, object]:
