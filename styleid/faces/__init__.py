@@ -2,6 +2,7 @@
 
 from .align import AlignedFaces, align_faces, ffhq_quad
 from .blur import blur_faces
+from .detect import detect_faces
 from .face import Face
 from .paste import face_areas, paste_faces
 from .regions import AREAS, region_mask
@@ -12,6 +13,7 @@ __all__ = [
     "Face",
     "align_faces",
     "blur_faces",
+    "detect_faces",
     "face_areas",
     "ffhq_quad",
     "paste_faces",

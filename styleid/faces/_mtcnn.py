@@ -102,11 +102,11 @@ class Mtcnn(nn.Module):
         scores = logits.softmax(1)[:, 1]
         keep = scores > _RNET_THRESHOLD
         boxes, scores = _squared(_moved(boxes, offsets)[keep]), scores[keep]
-        boxes = boxes[_suppress(boxes, scores, 0.7)]
+        boxes = boxes[suppress(boxes, scores, 0.7)]
         boxes, scores, points = self.judge(image, boxes)
         keep = scores > threshold
         boxes, scores, points = boxes[keep], scores[keep], points[keep]
-        order = _suppress(boxes, scores, 0.6, by_smaller=True)
+        order = suppress(boxes, scores, 0.6, by_smaller=True)
         return boxes[order].double().numpy(), scores[order].double().numpy(), points[order].double().numpy()
 
     def judge(self, image: torch.Tensor, boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -130,12 +130,12 @@ class Mtcnn(nn.Module):
             corner = torch.stack([columns, rows], 1) * _STRIDE
             boxes = torch.cat([corner, corner + _CELL], 1).float() / scale
             boxes = torch.cat([boxes, offsets[0, :, rows, columns].T, score[rows, columns][:, None]], 1)
-            found.append(boxes[_suppress(boxes[:, :4], boxes[:, 8], 0.5)])
+            found.append(boxes[suppress(boxes[:, :4], boxes[:, 8], 0.5)])
             scale *= _PYRAMID_STEP
         if not found:
             return image.new_zeros(0, 4)
         proposals = torch.cat(found)
-        order = _suppress(proposals[:, :4], proposals[:, 8], 0.7)[:_MOST_PROPOSALS]
+        order = suppress(proposals[:, :4], proposals[:, 8], 0.7)[:_MOST_PROPOSALS]
         proposals = proposals[order]
         return _squared(_moved(proposals[:, :4], proposals[:, 4:8]))
 
@@ -222,7 +222,7 @@ def _windows(image: torch.Tensor, boxes: torch.Tensor, size: int) -> torch.Tenso
     return out
 
 
-def _suppress(boxes: torch.Tensor, scores: torch.Tensor, limit: float, by_smaller: bool = False) -> torch.Tensor:
+def suppress(boxes: torch.Tensor, scores: torch.Tensor, limit: float, by_smaller: bool = False) -> torch.Tensor:
     """Non-maximum suppression: indices of the boxes kept, best first."""
     order = scores.argsort(descending=True, stable=True)[: 4 * _MOST_PROPOSALS]
     boxes = boxes[order]

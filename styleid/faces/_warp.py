@@ -38,7 +38,7 @@ def sample(
     """Samples image [C, H, W] at to_image(x, y) for every pixel of a height x width raster -> [C, height, width].
 
     to_image: float64 [2, 3], raster pixel (x, y) -> image pixel (x, y). Shrinking goes through an area pyramid and
-    two samples per axis, so that nothing aliases; enlarging is bicubic. padding: "reflection" or "zeros".
+    two samples per axis, so that nothing aliases; enlarging is bicubic. padding: "reflection", "border" or "zeros".
     """
     matrix, step = np.asarray(to_image, dtype=np.float64), scale_of(to_image)
     while step >= 2.0 and min(image.shape[1:]) >= 2:

@@ -1,0 +1,63 @@
+"""Every detector over a photograph in several turns: all places where a face may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import _warp
+from ._candidates import Candidate, View, from_landmarks, make_view
+from ._cascade import detect_haar, detect_lbp
+from ._mtcnn import Mtcnn, load_mtcnn
+from ._scrfd import detect_scrfd, load_scrfd
+
+# Longer side, in pixels, of the picture that is searched: upright, and turned.
+_UPRIGHT, _TURNED = 2400, 800
+_CASCADE_UPRIGHT, _CASCADE_TURNED = 640, 480
+# The networks tolerate 30 degrees to either side, the cascades about 20.
+_TURNS = (60, 120, 180, 240, 300)
+_CASCADE_TURNS = tuple(range(40, 360, 40))
+_SMALLEST = 20  # pixels, in the searched picture
+_LEAST_SCORE = 0.5
+
+
+def search(photo: torch.Tensor, min_size: float) -> list[Candidate]:
+    """Candidates in photograph pixels of a photograph [3, H, W] in 0..1; faces smaller than min_size are not sought."""
+    mtcnn, scrfd = load_mtcnn(), load_scrfd()
+    network = mtcnn is not None or scrfd is not None
+    base = make_view(photo, 0, _UPRIGHT)
+    found = _by_networks(base, min_size, mtcnn, scrfd)
+    found += _by_cascades(_turned(base, 0, _CASCADE_UPRIGHT), min_size, step=1.0)
+    for angle in _TURNS:
+        if network:
+            found += _by_networks(_turned(base, angle, _TURNED), min_size, mtcnn, scrfd)
+    for angle in () if network else _CASCADE_TURNS:
+        found += _by_cascades(_turned(base, angle, _CASCADE_TURNED), min_size, step=1.5)
+    height, width = photo.shape[1:]
+    return [c for c in found if -0.5 <= c.centre[0] <= width - 0.5 and -0.5 <= c.centre[1] <= height - 0.5]
+
+
+def _turned(base: View, angle: float, longest: int) -> View:
+    """The base view turned by angle and shrunk, with its map to the photograph."""
+    view = make_view(base.image, angle, longest)
+    corner = _warp.apply(base.to_photo, view.to_photo[:, 2])
+    return View(view.image, np.concatenate([base.to_photo[:, :2] @ view.to_photo[:, :2], corner[:, None]], 1), angle)
+
+
+def _by_networks(
+    view: View, min_size: float, mtcnn: Mtcnn | None, scrfd: Any | None
+) -> list[Candidate]:
+    found = [] if scrfd is None else detect_scrfd(scrfd, view)
+    if mtcnn is not None:
+        least = max(_SMALLEST, min_size / view.scale)
+        _, scores, points = mtcnn.detect(view.image, min_size=least, threshold=_LEAST_SCORE)
+        found += [from_landmarks(p, float(s), "mtcnn") for s, p in zip(scores, points)]
+    return [view.place(one) for one in found]
+
+
+def _by_cascades(view: View, min_size: float, *, step: float) -> list[Candidate]:
+    least = min_size / view.scale
+    found = detect_lbp(view, min_side=least, step=step) + detect_haar(view, min_side=least)
+    return [view.place(one) for one in found]

@@ -1,0 +1,146 @@
+"""Faces in a photograph: several detectors, every rotation, a second look, one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..errors import InputError
+from ._candidates import Candidate, from_landmarks, group, same_face
+from ._mtcnn import load_mtcnn
+from ._refine import Look, look_again
+from ._search import search
+from .face import Face
+
+__all__ = ["detect_faces"]
+
+# Belief above which a candidate is a face. Measured on photographs with and without people (benchmarks/detectors.py).
+_FACE = 0.7
+# Share of the evidence that windows of the cascades, which see faces in gravel too, can add.
+_VOTES_WEIGHT = 0.5
+# The second look at a box of a cascade or of a user: turns in degrees and sizes to try.
+_LOOK_ANGLES, _LOOK_SIDES = (0.0, -25.0, 25.0), (0.8, 1.0, 1.25)
+_ALL_ANGLES = tuple(float(angle) for angle in range(0, 360, 40))
+# The reported box: a square of this side around the face, in units of brow to chin.
+_BOX = 1.3
+
+
+def detect_faces(
+    image: torch.Tensor,
+    *,
+    landmark_net: nn.Module | None,
+    boxes: Sequence[tuple[float, float, float, float]] | None = None,
+    min_size: float = 16.0,
+) -> list[Face]:
+    """All faces of a photograph [H, W, 3] in 0..1, in reading order: by rows from the top, then from the left.
+
+    Any in-plane rotation is found. A face counts as soon as one detector is sure or several agree.
+    landmark_net: [N, 3, 96, 96] in [-1, 1] -> points [N, 5, 2] in units of the crop and face scores [N]; without it
+    only MTCNN's and SCRFD's landmarks are used. boxes: (x0, y0, x1, y1) in pixels; then each is a face, whatever
+    the networks think of it, and nothing else is sought. min_size: smallest face from brow to chin in pixels; at
+    least 0.6 % of the photograph's longer side.
+    """
+    _check(image, boxes, min_size)
+    photo = image.detach().movedim(-1, 0).float().cpu().contiguous()  # [3, H, W]
+    with torch.inference_mode():
+        if boxes is not None:
+            faces = [_from_box(photo, box, landmark_net) for box in boxes]
+        else:
+            groups = group(search(photo, min_size))
+            judged = (_judge(photo, members, landmark_net) for members in groups)
+            faces = _without_doubles([face for face in judged if face is not None])
+    return _reading_order(faces)
+
+
+def _judge(photo: torch.Tensor, members: list[Candidate], landmark_net: nn.Module | None) -> Face | None:
+    """The face that a group of candidates means, or None if too little speaks for it."""
+    seen = {name: max(c.score for c in members if c.detector == name) for name in _names(members)}
+    trained = max((score for name, score in seen.items() if name not in _CASCADES), default=0.0)
+    votes = max((score for name, score in seen.items() if name in _CASCADES), default=0.0)
+    look = _second_look(photo, members, landmark_net)
+    belief = _belief(trained, votes, look)
+    if belief < _FACE:
+        return None
+    return _face(look.landmarks, belief, "+".join(seen))
+
+
+_CASCADES = ("haar", "lbp")
+
+
+def _names(members: list[Candidate]) -> list[str]:
+    return sorted({member.detector for member in members})
+
+
+def _second_look(photo: torch.Tensor, members: list[Candidate], landmark_net: nn.Module | None) -> Look:
+    with_marks = [member for member in members if member.landmarks is not None]
+    mtcnn = load_mtcnn()
+    if with_marks:
+        return look_again(photo, with_marks[0], mtcnn=mtcnn, landmark_net=landmark_net)
+    return look_again(
+        photo, members[0], mtcnn=mtcnn, landmark_net=landmark_net, angles=_LOOK_ANGLES, sides=_LOOK_SIDES
+    )
+
+
+def _belief(trained: float, votes: float, look: Look) -> float:
+    """0..1: the networks' mean opinion, strengthened by the cascades' votes."""
+    opinions = [trained] if trained else []
+    opinions += [look.belief]
+    doubt = 1 - max(opinions)
+    return 1 - doubt * (1 - _VOTES_WEIGHT * votes)
+
+
+def _from_box(photo: torch.Tensor, box: tuple[float, float, float, float], landmark_net: nn.Module | None) -> Face:
+    """The face that somebody says is in a box."""
+    x0, y0, x1, y1 = box
+    centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2 + 0.06 * (y1 - y0)])
+    side = 0.85 * max(x1 - x0, y1 - y0)
+    given = Candidate(centre, side, 0.0, 1.0, 1, "boxes")
+    look = look_again(
+        photo, given, mtcnn=load_mtcnn(), landmark_net=landmark_net, angles=_ALL_ANGLES, sides=_LOOK_SIDES
+    )
+    return Face(box=box, landmarks=look.landmarks, score=look.belief, detector="boxes")
+
+
+def _face(points: np.ndarray, score: float, detector: str) -> Face:
+    place = from_landmarks(points, score, detector)
+    half = _BOX * place.side / 2
+    (x, y) = place.centre
+    return Face((x - half, y - half, x + half, y + half), points, score, detector)
+
+
+def _without_doubles(faces: list[Face]) -> list[Face]:
+    """Second looks of two groups may meet on one face: the surer one stays."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda f: -f.score):
+        here = from_landmarks(face.landmarks, 0.0, "")
+        if not any(same_face(from_landmarks(other.landmarks, 0.0, ""), here) for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _reading_order(faces: list[Face]) -> list[Face]:
+    """Rows of faces from the top, each from the left; a new row begins where a face starts below the last centre."""
+    ordered = sorted(faces, key=lambda f: ((f.box[1] + f.box[3]) / 2, f.box[0]))
+    rows: list[list[Face]] = [[face] for face in ordered[:1]]
+    for above, face in pairwise(ordered):
+        last = rows[-1][0]
+        if (face.box[1] + face.box[3]) / 2 > (last.box[1] + last.box[3]) / 2 + 0.5 * last.size:
+            rows.append([])
+        rows[-1].append(face)
+    return [face for row in rows for face in sorted(row, key=lambda f: f.box[0])]
+
+
+def _check(image: torch.Tensor, boxes: Sequence[Sequence[float]] | None, min_size: float) -> None:
+    if image.ndim != 3 or image.shape[-1] != 3 or min(image.shape[:2]) < 1:
+        raise InputError(f"A photograph must be [H, W, 3], found {list(image.shape)}.")
+    if not image.is_floating_point() or not bool(torch.isfinite(image).all()):
+        raise InputError("A photograph must hold finite numbers in 0..1.")
+    if min_size <= 0:
+        raise InputError(f"The smallest face must be above 0 pixels, found {min_size}.")
+    for box in boxes or ():
+        if len(box) != 4 or not np.isfinite(box).all() or box[2] <= box[0] or box[3] <= box[1]:
+            raise InputError(f"A box is (x0, y0, x1, y1) in pixels with x0 < x1 and y0 < y1, found {tuple(box)}.")
