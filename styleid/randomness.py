@@ -13,7 +13,7 @@ import torch
 
 from .errors import InputError
 
-__all__ = ["derive_generator", "make_generator"]
+__all__ = ["derive_generator", "derive_seed", "make_generator"]
 
 _SEED_BITS = 64
 
@@ -22,25 +22,32 @@ def make_generator(seed: int | None = None) -> torch.Generator:
     """Return a CPU generator: reproducible from ``seed`` (0..2**64-1), or secret when ``seed`` is None.
 
     Random codes are always drawn on the CPU and then moved, so one seed means one result on every device.
-    Raises InputError for anything but an integer of that range (the value itself is not repeated in the error).
+    Raises InputError for anything but an integer of that range (the value itself is not repeated in the
+    error).
     """
     number = secrets.randbits(_SEED_BITS) if seed is None else _checked(seed)
     return torch.Generator(device="cpu").manual_seed(number)
 
 
-def derive_generator(seed: int | None, *context: bytes | int) -> torch.Generator:
-    """Return a generator that depends on ``seed`` and on ``context`` (for example a picture's digest, a face's index).
+def derive_seed(seed: int | None, *context: bytes | int) -> int:
+    """Return a seed that depends on ``seed`` and on ``context`` (a picture's digest, a face's index, ...).
 
-    The same seed in another context gives unrelated numbers (HMAC-SHA256 keyed by the seed), which is what makes
-    seeded results independent of what else is in a batch. With ``seed`` None the context is ignored: every call is secret.
+    The same seed in another context gives an unrelated number (HMAC-SHA256 keyed by the seed), which makes
+    seeded results independent of what else is in a batch. With ``seed`` None the context is ignored: every
+    call is secret.
     """
     if seed is None:
-        return make_generator(None)
+        return secrets.randbits(_SEED_BITS)
     mac = hmac.new(_checked(seed).to_bytes(_SEED_BITS // 8, "big"), digestmod=hashlib.sha256)
     for part in context:
         data = part if isinstance(part, bytes) else part.to_bytes(8, "big")
         mac.update(len(data).to_bytes(8, "big") + data)
-    return make_generator(int.from_bytes(mac.digest()[: _SEED_BITS // 8], "big"))
+    return int.from_bytes(mac.digest()[: _SEED_BITS // 8], "big")
+
+
+def derive_generator(seed: int | None, *context: bytes | int) -> torch.Generator:
+    """Return a generator seeded by :func:`derive_seed`."""
+    return make_generator(derive_seed(seed, *context))
 
 
 def _checked(seed: int) -> int:

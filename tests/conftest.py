@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
 import pytest
+import torch
+
+from styleid.faces import Face
+from styleid.family import Family, Recogniser
+from styleid.latent import Ranking
+from styleid.networks.heads import AttributeConfig, AttributeNet, LandmarkConfig, LandmarkNet
+from styleid.networks.irse import IRSE, IRSEConfig
+from styleid.networks.mobilefacenet import MobileFaceNet, MobileFaceNetConfig
+from styleid.networks.psp import Encoder, EncoderConfig
+from styleid.networks.stylegan2 import Generator, GeneratorConfig
+from styleid.networks.unet import ParserConfig, UNetParser
+
+ROOT = Path(__file__).resolve().parents[1]
+UNITS, WIDTHS = (1, 1, 1, 1), (16, 16, 16, 32)
 
 
 class _RootIsNoTestPackage:
@@ -10,8 +32,91 @@ class _RootIsNoTestPackage:
 
     @pytest.hookimpl
     def pytest_collect_directory(self, path, parent):
-        return pytest.Dir.from_parent(parent, path=path) if (path / "styleid").is_dir() else None
+        return pytest.Dir.from_parent(parent, path=path) if path == ROOT else None
 
 
-def pytest_configure(config):
+def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_RootIsNoTestPackage(), "styleid-root")
+
+
+@pytest.fixture(scope="session")
+def _networks() -> Family:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = 8  # of a 32-pixel generator
+        body = {"units": UNITS, "widths": WIDTHS, "input_size": 32}
+        family = Family(
+            name="tiny",
+            generator=Generator(GeneratorConfig(size=32, channels=(16, 16, 12, 8), mapping_layers=2)),
+            encoder=Encoder(EncoderConfig(layers=layers, pool=2, hidden=32, **body)),
+            seg_encoder=Encoder(EncoderConfig(layers=layers, input_nc=19, pool=2, hidden=32, **body)),
+            recogniser=Recogniser("tuner", IRSE(IRSEConfig(**body)), 0.02),
+            judge=Recogniser("judge", MobileFaceNet(MobileFaceNetConfig(width=0.25, blocks=(1, 1, 1), input_size=32)), 0.02),
+            parser=UNetParser(ParserConfig(widths=(8, 8, 8), input_size=32)),
+            attributes=AttributeNet(AttributeConfig(names=("Male", "Smiling", "Young"), hidden=16, **body)),
+            landmarks=LandmarkNet(LandmarkConfig(pool=2, hidden=16, **body)),
+            ranking=Ranking((2, 3), torch.rand(3, layers), torch.rand(layers, 8), 64, {"estimator": "made up"}),
+        )
+        networks = [family.generator, family.encoder, family.seg_encoder, family.parser, family.attributes, family.landmarks]
+        for network in [*networks, family.recogniser.network, family.judge.network]:
+            network.eval().requires_grad_(False)
+            for name, buffer in network.named_buffers():
+                if "running" in name:
+                    buffer.uniform_(0.5, 1.5)
+        family.encoder.linear.weight.mul_(2.0)
+    return family
+
+
+@pytest.fixture
+def tiny_family(_networks: Family) -> Family:
+    """A family of tiny random networks of the real classes; its recognisers call only (nearly) equal pixels one person."""
+    return replace(_networks)
+
+
+@pytest.fixture
+def make_face() -> Callable[..., Face]:
+    """make_face(x, y, size): an upright face whose box is centred there, with landmarks where a real face has them."""
+
+    def make(x: float, y: float, size: float, detector: str = "test") -> Face:
+        points = np.array([[-0.2, -0.1], [0.2, -0.1], [0.0, 0.1], [-0.16, 0.28], [0.16, 0.28]], dtype=np.float32)
+        half = size / 2
+        return Face((x - half, y - half, x + half, y + half), points * size + np.float32([x, y]), 0.99, detector)
+
+    return make
+
+
+@pytest.fixture
+def photograph() -> Callable[..., torch.Tensor]:
+    """photograph(height, width, seed): IMAGE [H, W, 3], smooth random blobs at 8-bit steps, and so different everywhere."""
+
+    def make(height: int = 160, width: int = 240, seed: int = 0) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        image = torch.zeros(1, 3, height, width)
+        for cells, weight in ((5, 0.5), (20, 0.35), (60, 0.15)):
+            noise = torch.rand(1, 3, cells, cells, generator=generator)
+            image += weight * torch.nn.functional.interpolate(noise, size=(height, width), mode="bilinear")
+        return (image[0].permute(1, 2, 0) * 255).round().contiguous() / 255
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def load_pack() -> Callable[[], ModuleType]:
+    """load_pack(): the whole pack, imported the way ComfyUI imports a custom node, whatever its folder is called."""
+
+    def load() -> ModuleType:
+        name = "custom_nodes_styleid_under_test"
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(
+                name, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+            )
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            try:
+                spec.loader.exec_module(module)
+            except BaseException:
+                del sys.modules[name]
+                raise
+        return sys.modules[name]
+
+    return load

@@ -19,8 +19,8 @@ def top_channels(scores: Tensor, k: int, block: int = 1) -> Tensor:
         block: channels per score; when ``k`` is not a multiple, the last block is taken in part.
 
     Returns:
-        Bool ``[L, C]`` with exactly ``k`` true. Equal scores keep the order of layer, then channel, so masks are nested:
-        the mask of a smaller ``k`` lies within that of a larger one.
+        Bool ``[L, C]`` with exactly ``k`` true. Equal scores keep the order of layer, then channel, so masks
+        are nested: the mask of a smaller ``k`` lies within that of a larger one.
 
     Raises:
         InputError: scores that are not a finite ``[L, C / block]``, or ``k`` or ``block`` out of range.

@@ -1,7 +1,8 @@
-"""Rank layer windows and channel blocks by identity disentanglement (StyleID, section 4.2), exactly: swap, decode, measure.
+"""Rank layer windows and channel blocks by identity disentanglement (StyleID, section 4.2), exactly: swap,
+decode, measure.
 
-Every pair of random identities is scored in both directions. The reference population of the normalisation is these pairs
-with nothing swapped and with everything swapped.
+Every pair of random identities is scored in both directions. The reference population of the normalisation is
+these pairs with nothing swapped and with everything swapped.
 """
 
 from __future__ import annotations
@@ -100,7 +101,9 @@ def _block_masks(count: int, channels: int, block: int) -> list[Tensor]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Population:
-    """Pairs of random identities in both directions, with what the recogniser and the attribute net see in them."""
+    """Pairs of random identities in both directions, with what the recogniser and the attribute net see in
+    them.
+    """
 
     family: Family
     w_s: Tensor  # [2P, L, C]

@@ -27,10 +27,12 @@ class Ranking:
 
     Attributes:
         layers: the identity layers, the best-scored window.
-        window_scores: ``[M, L]``; row ``m - 1``, column ``i`` scores the layers ``i .. i + m - 1``; NaN where none fits.
+        window_scores: ``[M, L]``; row ``m - 1``, column ``i`` scores the layers ``i .. i + m - 1``; NaN where
+            none fits.
         channel_scores: ``[L, C / block]``.
         block: channels per score.
-        provenance: hashes of the networks, number of pairs, seed of the ranking and its reference constants, as text.
+        provenance: hashes of the networks, number of pairs, seed of the ranking and its reference constants,
+            as text.
     """
 
     layers: tuple[int, ...]

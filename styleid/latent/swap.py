@@ -23,11 +23,12 @@ def swap_layers(w_s: Tensor, w_t: Tensor, layers: Iterable[int], strength: float
         strength: 0 (nothing) .. 1 (the target itself); above 1 extrapolates past the target.
 
     Returns:
-        New codes of ``w_s``'s shape, dtype and device. Layers that are not named are ``w_s`` bit for bit, named ones are
-        ``w_t`` bit for bit at strength 1. Gradients flow to both codes.
+        New codes of ``w_s``'s shape, dtype and device. Layers that are not named are ``w_s`` bit for bit,
+        named ones are ``w_t`` bit for bit at strength 1. Gradients flow to both codes.
 
     Raises:
-        InputError: wrong shapes, layers outside the code, NaN or infinite codes, strength negative or not finite.
+        InputError: wrong shapes, layers outside the code, NaN or infinite codes, strength negative or not
+            finite.
     """
     _check_codes(w_s, w_t)
     chosen = _checked_layers(layers, w_s.shape[-2])
@@ -41,12 +42,13 @@ def swap_channels(w_s: Tensor, w_t: Tensor, mask: Tensor, strength: float = 1.0)
 
     Args:
         w_s, w_t: as in :func:`swap_layers`.
-        mask: bool, or float in 0..1 for a partial swap; ``[L, C]`` for all codes or ``[N, L, C]``, one per code.
+        mask: bool, or float in 0..1 for a partial swap; ``[L, C]`` for all codes or ``[N, L, C]``, one per
+            code.
         strength: as in :func:`swap_layers`; multiplies the mask.
 
     Returns:
-        New codes of ``w_s``'s shape; bit for bit ``w_s`` where the mask is 0 and ``w_t`` where mask and strength are 1.
-        Gradients flow to both codes and to a float mask.
+        New codes of ``w_s``'s shape; bit for bit ``w_s`` where the mask is 0 and ``w_t`` where mask and
+        strength are 1. Gradients flow to both codes and to a float mask.
 
     Raises:
         InputError: as :func:`swap_layers`, or a mask of another shape, kind or range.

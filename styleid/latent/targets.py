@@ -23,15 +23,16 @@ def random_targets(
 
     Args:
         family: whose mapping network to use.
-        generators: one per face (see :func:`styleid.randomness.derive_generator`), so a face's identity does not depend
-            on which other faces are drawn with it, and no two faces share one.
+        generators: one per face (see :func:`styleid.randomness.derive_generator`), so a face's identity does
+            not depend on which other faces are drawn with it, and no two faces share one.
         truncation: 1 draws from all of W; towards 0 the identities approach the mean face and each other.
 
     Returns:
         Codes ``[N, L, 512]``.
 
     Raises:
-        InputError: no generator, one generator used for two faces, truncation outside (0, 1], codes that are not finite.
+        InputError: no generator, one generator used for two faces, truncation outside (0, 1], codes that are
+            not finite.
     """
     if not generators:
         raise InputError("Give at least one random generator: one per face.")

@@ -28,7 +28,9 @@ def attribute_distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def attributes_preserved(a: Tensor, b: Tensor) -> Tensor:
-    """Whether each attribute kept its side of 0.5: bool ``[N, A]`` (or ``[A]``). Arguments and errors as above."""
+    """Whether each attribute kept its side of 0.5: bool ``[N, A]`` (or ``[A]``). Arguments and errors as
+    above.
+    """
     a, b = _confidences(a, "first"), _confidences(b, "second")
     _check_pair(a, b)
     return (a >= 0.5) == (b >= 0.5)

@@ -1,7 +1,8 @@
 """Identity disentanglement score: identity moves, attributes stay.
 
-``D(c) = alpha * N_id(mean d_id(c)) - beta * N_attr(mean d_attr(c))`` where ``N`` is a min-max normalisation with the
-constants of one reference population, so scores of layers, windows and channel blocks are comparable.
+``D(c) = alpha * N_id(mean d_id(c)) - beta * N_attr(mean d_attr(c))`` where ``N`` is a min-max normalisation
+with the constants of one reference population, so scores of layers, windows and channel blocks are
+comparable.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def disentanglement_score(
     """Score candidates from the distances of their pairs; high is good.
 
     Args:
-        d_id, d_attr: identity and attribute distances ``[..., P]`` of P pairs (each in both directions); the mean is
-            taken over the last dimension. A scalar is taken as a mean already.
+        d_id, d_attr: identity and attribute distances ``[..., P]`` of P pairs (each in both directions); the
+            mean is taken over the last dimension. A scalar is taken as a mean already.
         alpha, beta: weights of identity moved and of attributes moved.
         reference: the constants of the normalisation, the same for all scores that are compared.
 

@@ -1,4 +1,5 @@
-"""Identity distance ``d_id(s, o) = || e(s) - e(o) ||_2`` on L2-normalised embeddings, 0 (same) .. 2 (opposite).
+"""Identity distance ``d_id(s, o) = || e(s) - e(o) ||_2`` on L2-normalised embeddings, 0 (same) .. 2
+(opposite).
 
 A distance belongs to one recogniser: distances of two recognisers are not comparable.
 """
@@ -25,7 +26,8 @@ def identity_distance(a: Tensor, b: Tensor, recogniser: Recogniser | None = None
 
     Args:
         a, b: embeddings ``[N, D]`` or ``[D]``, normalised here; or, with ``recogniser``, aligned face crops
-            ``[N, S, S, 3]`` in 0..1. One of the two may hold a single row, compared with every row of the other.
+            ``[N, S, S, 3]`` in 0..1. One of the two may hold a single row, compared with every row of the
+            other.
         recogniser: whose embeddings to compare; its name goes with every number you report.
 
     Returns:
@@ -43,7 +45,9 @@ def identity_distance(a: Tensor, b: Tensor, recogniser: Recogniser | None = None
 
 
 def pairwise_identity_distance(a: Tensor, b: Tensor) -> Tensor:
-    """Distance of every embedding of ``a`` ``[N, D]`` to every one of ``b`` ``[M, D]``: ``[N, M]``. Errors as above."""
+    """Distance of every embedding of ``a`` ``[N, D]`` to every one of ``b`` ``[M, D]``: ``[N, M]``. Errors as
+    above.
+    """
     a, b = _unit(a, "first"), _unit(b, "second")
     if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[1]:
         raise InputError(f"Embeddings must be [N, D] and [M, D], found {list(a.shape)} and {list(b.shape)}.")
@@ -56,7 +60,8 @@ def cosine_similarity(distance: Tensor) -> Tensor:
 
 
 def threshold_at_far(impostor_distances: Tensor | Sequence[float], far: float = 1e-3) -> float:
-    """The distance below which a recogniser takes two different people for one person in a share ``far`` of cases.
+    """The distance below which a recogniser takes two different people for one person in a share ``far`` of
+    cases.
 
     Args:
         impostor_distances: distances of pairs of *different* people, any shape; at least ``1 / far`` of them.

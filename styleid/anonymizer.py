@@ -1,0 +1,154 @@
+"""The whole path for a caller: pictures in, anonymised pictures and an honest report out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .errors import InputError
+from . import faces
+from .family import Family, load_family
+from .pipeline.photo import Photo, split_pictures
+from .pipeline.picture import run_photo
+from .pipeline.settings import ON_FAILURE, Box, Settings
+from .privacy.levels import Attempt, attempts_for
+from .privacy.outcomes import Result
+from .randomness import make_generator
+
+__all__ = ["Anonymizer"]
+
+_STEPS = 100  # of progress per picture
+
+Detect = Callable[[Tensor], Sequence[faces.Face]]
+
+
+class Anonymizer:
+    """Replaces every face of pictures by somebody who does not exist, and verifies it.
+
+    Args:
+        family: weights to use, by name or loaded.
+        level: low, medium or high, see :data:`styleid.privacy.LEVELS`.
+        seed: None gives every face a secret random identity. A number makes results repeatable and
+            independent of the other pictures of a call, and is a key: whoever knows it can link source and
+                output.
+        method: `layers`, `channels` or `mask` instead of the level's own.
+        area: one area of :data:`styleid.faces.AREAS` for every attempt, instead of the level's own.
+        on_failure: what becomes of a picture with a face that could not be anonymised: `block` gives no
+            output, `blur` blurs that face beyond recognition, `pass` lets it through as it is.
+        device: where a family given by name is loaded.
+        detect: finds the faces of a picture [H, W, 3]; by default :func:`styleid.faces.detect_faces`.
+
+    Raises:
+        InputError: a name that does not exist, or a method that the family has no networks or ranking for.
+        WeightsError: weights that are missing or damaged.
+    """
+
+    def __init__(
+        self,
+        family: str | Family = "embedded",
+        level: str = "medium",
+        seed: int | None = None,
+        *,
+        method: str | None = None,
+        area: str | None = None,
+        on_failure: str = "block",
+        device: str | torch.device = "cpu",
+        detect: Detect | None = None,
+    ) -> None:
+        attempts = attempts_for(level, method=method, area=area)
+        if on_failure not in ON_FAILURE:
+            raise InputError(f"on_failure is one of {', '.join(ON_FAILURE)}, found {on_failure!r}.")
+        if seed is not None:
+            make_generator(seed)  # raises for anything that is no seed
+        loaded = load_family(family, device=device) if isinstance(family, str) else family
+        if loaded.judge.name == loaded.recogniser.name:
+            raise InputError(
+                f"The family {loaded.name!r} judges with the recogniser that chose the change; use two."
+            )
+        self._settings = Settings(
+            family=loaded,
+            attempts=attempts,
+            detect=_detector(loaded, detect),
+            on_failure=on_failure,
+            seed=seed,
+            notes=_notes(loaded, attempts),
+        )
+
+    def __call__(
+        self,
+        images: Any,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        boxes: Sequence[Sequence[Box]] | None = None,
+    ) -> Result:
+        """Anonymise pictures, one after the other.
+
+        Args:
+            images: a PIL image, a numpy array or a torch tensor, [H, W], [H, W, C] or a batch [B, H, W, C]
+                with 1, 3 or 4 channels last, uint8, uint16 or floats in 0..1; or a list of single pictures.
+                Alpha is kept. PIL images of other modes (CMYK, palette, ...) come back as RGB.
+            progress: called with (steps done, steps in all); an exception that it raises cancels the run.
+            boxes: per picture, the faces (x0, y0, x1, y1) in pixels instead of the detector's. The finished
+                picture is still searched with the detector, and a face seen there is handled as well.
+
+        Returns:
+            One result per picture. A face that was missed, failed or not moved enough never is in an output,
+            unless on_failure is `pass`. `output` is of the picture's type and dtype and equals it bit for bit
+            outside `changed`; it is None for the outcomes blocked and no_face.
+
+        Raises:
+            InputError, ImageError: pictures that cannot be read. Whatever goes wrong later blocks its own
+                picture.
+        """
+        pictures = split_pictures(images)
+        if boxes is not None and len(boxes) != len(pictures):
+            raise InputError(f"{len(pictures)} pictures need as many lists of boxes, found {len(boxes)}.")
+        total = _STEPS * len(pictures)
+        results = []
+        for number, picture in enumerate(pictures):
+
+            def tick(share: float, start: int = _STEPS * number) -> None:
+                if progress is not None:
+                    progress(start + int(share * _STEPS), total)
+
+            own = None if boxes is None else boxes[number]
+            results.append(run_photo(Photo.read(picture), self._settings, own, tick))
+            tick(1.0)
+        return Result(tuple(results))
+
+    def __repr__(self) -> str:
+        return f"Anonymizer({self._settings.family!r}, on_failure={self._settings.on_failure!r})"
+
+
+def _detector(
+    family: Family, detect: Detect | None
+) -> Callable[[Tensor, Sequence[Box] | None], Sequence[faces.Face]]:
+    def find(picture: Tensor, boxes: Sequence[Box] | None) -> Sequence[faces.Face]:
+        if detect is not None and boxes is None:
+            return detect(picture)
+        return faces.detect_faces(picture, landmark_net=family.landmarks, boxes=boxes)
+
+    return find
+
+
+def _notes(family: Family, attempts: Sequence[Attempt]) -> tuple[str, ...]:
+    """What the reports should say about this family; InputError where it cannot do what is asked."""
+    methods = {attempt.method for attempt in attempts}
+    if "channels" in methods and family.ranking is None:
+        raise InputError(
+            f"The family {family.name!r} has no channel ranking, so there is no fewest number of channels to swap. "
+            "Choose method 'layers' or 'mask', or rank this family."
+        )
+    if "mask" in methods and (family.parser is None or family.seg_encoder is None):
+        raise InputError(
+            f"The family {family.name!r} has no parser or segmentation encoder. Choose method 'layers'."
+        )
+    notes = []
+    if family.ranking is None:
+        notes.append("no layer ranking: the identity layers are the paper's share of the code, not measured")
+    if family.parser is None:
+        notes.append("no parser: areas are the usual places of an aligned face")
+    return tuple(notes)

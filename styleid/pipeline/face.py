@@ -1,0 +1,147 @@
+"""One face: what the networks see in the source, and the candidates that could replace it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import InputError, StyleIDError
+from ..faces import AlignedFaces, Face, align_faces, region_mask
+from ..latent import random_targets, swap_channels, swap_layers
+from ..metrics import identity_distance
+from ..pixel import match_colour, random_target_from_mask
+from ..privacy.levels import Attempt
+from ..randomness import derive_generator
+
+if TYPE_CHECKING:
+    from ..family import Family
+
+__all__ = ["Candidate", "SourceFace", "crop_size", "identity_layers", "make_candidate", "prepare_face"]
+
+FEATHER = 0.03  # ramp around the area, as a share of the crop's side
+_SMALLEST_CROP = 256  # below this the recognisers see less than they could
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SourceFace:
+    """A face of the source, aligned, and what the networks make of it."""
+
+    aligned: AlignedFaces  # of this face alone
+    labels: Tensor  # [1, S, S]
+    w_plus: Tensor  # [1, L, 512]
+    reconstruction: Tensor  # [1, G, G, 3]
+    attributes: Tensor  # [1, A], A is 0 without an attribute net
+    tuner: Tensor  # [1, D] embedding of the source
+    judge: Tensor  # [1, D]
+    before_tuner: float  # source to reconstruction
+    before_judge: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Candidate:
+    """A new face for one source face, not yet pasted."""
+
+    attempt: Attempt
+    crop: Tensor  # [1, S, S, 3], colours matched
+    mask: Tensor  # [1, S, S]
+    decoded: Tensor  # [1, G, G, 3] as it left the generator
+    composite: Tensor  # [1, S, S, 3] what the crop will look like in place
+
+
+def crop_size(family: Family) -> int:
+    """Side in pixels of the crops that are cut and pasted back."""
+    return max(_SMALLEST_CROP, family.generator.size)
+
+
+def identity_layers(family: Family, widen: int = 0) -> tuple[int, ...]:
+    """The ranking's identity layers with `widen` neighbours on each side.
+
+    Without a ranking: the paper's share of the code, layers 5..7 of 18.
+    """
+    count = family.generator.num_layers
+    if family.ranking is not None:
+        first, last = min(family.ranking.layers), max(family.ranking.layers)
+    else:
+        first, last = round(count * 5 / 18), round(count * 7 / 18)
+    return tuple(range(max(0, first - widen), min(count, last + widen + 1)))
+
+
+def prepare_face(pixels: Tensor, face: Face, family: Family) -> SourceFace:
+    """Measure one face of a photograph [H, W, 3]. Raises StyleIDError where a network fails on it."""
+    aligned = align_faces(pixels[None], [[face]], crop_size(family))
+    crop = aligned.crops
+    labels = torch.zeros(crop.shape[:3], dtype=torch.int64) if family.parser is None else family.parse(crop)
+    w_plus = family.encode(crop)
+    reconstruction = family.decode(w_plus)
+    tuner, judge = family.recogniser.embed(crop), family.judge.embed(crop)
+    return SourceFace(
+        aligned=aligned,
+        labels=labels,
+        w_plus=w_plus,
+        reconstruction=reconstruction,
+        attributes=crop.new_zeros(1, 0) if family.attributes is None else family.attribute_confidences(crop),
+        tuner=tuner,
+        judge=judge,
+        before_tuner=float(identity_distance(tuner, family.recogniser.embed(reconstruction))),
+        before_judge=float(identity_distance(judge, family.judge.embed(reconstruction))),
+    )
+
+
+def make_candidate(
+    source: SourceFace, attempt: Attempt, family: Family, seed: int, target: int, grey: bool
+) -> Candidate:
+    """The face that `attempt` makes of `source` with its `target`-th random identity.
+
+    Raises StyleIDError where a step fails or returns NaN.
+    """
+    decoded = METHODS[attempt.method](source, attempt, family, derive_generator(seed, target))  # [1, G, G, 3]
+    crop = source.aligned.crops  # [1, S, S, 3]
+    new = _resized(decoded, crop.shape[1])
+    face = region_mask(source.labels, "face")
+    new = match_colour(new, crop, face)
+    mask = region_mask(source.labels, attempt.area, feather=FEATHER)
+    if grey:
+        new = new.mean(-1, keepdim=True).expand_as(new).contiguous()
+    if not (bool(torch.isfinite(new).all()) and bool(torch.isfinite(mask).all())):
+        raise StyleIDError("The colour match returned NaN or infinite values.")
+    return Candidate(attempt, new, mask, decoded, torch.lerp(crop, new, mask[..., None]))
+
+
+def _by_layers(source: SourceFace, attempt: Attempt, family: Family, rng: torch.Generator) -> Tensor:
+    target = random_targets(family, [rng])
+    layers = identity_layers(family, attempt.widen)
+    return family.decode(swap_layers(source.w_plus, target, layers, attempt.strength))
+
+
+def _by_channels(source: SourceFace, attempt: Attempt, family: Family, rng: torch.Generator) -> Tensor:
+    if family.ranking is None:
+        raise InputError(
+            f"Swapping channels needs a channel ranking, which the family {family.name!r} does not have."
+        )
+    target = random_targets(family, [rng])
+    mask = family.ranking.channel_mask(round(attempt.share * family.ranking.num_channels))
+    return family.decode(swap_channels(source.w_plus, target, mask, attempt.strength))
+
+
+def _by_mask(source: SourceFace, attempt: Attempt, family: Family, rng: torch.Generator) -> Tensor:
+    return random_target_from_mask(family, source.labels, rng, identity_layers(family, attempt.widen))
+
+
+Method = Callable[["SourceFace", Attempt, "Family", torch.Generator], Tensor]
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {"layers": _by_layers, "channels": _by_channels, "mask": _by_mask}
+)
+
+
+def _resized(crops: Tensor, size: int) -> Tensor:
+    if crops.shape[1] == size:
+        return crops
+    planes = crops.movedim(-1, 1)
+    planes = F.interpolate(planes, size=(size, size), mode="bicubic", align_corners=False, antialias=True)
+    return planes.clamp(0, 1).movedim(1, -1).contiguous()

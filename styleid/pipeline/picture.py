@@ -1,0 +1,139 @@
+"""One photograph: detect, replace, paste, verify, and again with stronger settings, until nothing
+recognisable is left.
+
+Every way out of this file that yields pixels goes through a verification of exactly these pixels, except for
+faces that the caller lets through by name (on_failure="pass").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..faces import Face
+from ..privacy.outcomes import NO_FACE, ImageResult
+from ..privacy.verify import same_place, verify_faces
+from ..randomness import derive_seed
+from .compose import compose
+from .photo import Photo
+from .report import finished, let_through, withheld
+from .settings import Box, Settings
+from .track import Track, guarded_reason
+
+__all__ = ["run_photo"]
+
+# Rounds of paste and verify; in the last ones a face that is still seen is given up, and blurred if so chosen.
+ROUNDS = 8
+_GIVE_UP = 6
+
+
+@dataclass(repr=False, eq=False)
+class _Run:
+    """Mutable state of one photograph."""
+
+    photo: Photo
+    settings: Settings
+    digest: bytes | None  # of the picture, when the seed is not secret
+    tracks: list[Track] = field(default_factory=list)
+
+    @property
+    def sources(self) -> Tensor:
+        """The judge's embeddings [M, D] of every source face that could be measured."""
+        known = [track.source.judge for track in self.tracks if track.source is not None]
+        return torch.cat(known) if known else torch.empty(0, 0)
+
+    def add(self, face: Face) -> None:
+        index = len(self.tracks)
+        secret = derive_seed(self.settings.seed, self.digest or b"", index)
+        self.tracks.append(Track.begin(index, face, secret, self.photo.pixels, self.settings))
+
+
+@torch.no_grad()
+def run_photo(
+    photo: Photo, settings: Settings, boxes: Sequence[Box] | None, tick: Callable[[float], None]
+) -> ImageResult:
+    """Anonymise one photograph. `tick(share)` reports progress and may raise to cancel; it is never
+    swallowed.
+    """
+    run = _Run(photo, settings, None if settings.seed is None else photo.digest())
+    try:
+        faces = list(settings.detect(photo.pixels, boxes))
+    except Exception as error:  # not being able to look is not the same as seeing nobody
+        return _stopped(run, guarded_reason("looking for faces", error))
+    if not faces:
+        return ImageResult(None, NO_FACE, reason="no face was found")
+    tick(0.1)
+    for number, face in enumerate(faces, start=1):
+        run.add(face)
+        tick(0.1 + 0.2 * number / len(faces))
+    for round_ in range(ROUNDS):
+        for number, track in enumerate(run.tracks, start=1):
+            if track.candidate is None:
+                track.advance(settings, run.sources, photo.grey)
+            tick(0.3 + 0.7 * (round_ + 0.5 * number / len(run.tracks)) / ROUNDS)
+        hopeless = _hopeless(run)
+        if hopeless is not None:
+            return _stopped(run, hopeless)
+        try:
+            result = _paste_and_verify(run, giving_up=round_ >= _GIVE_UP)
+        except Exception as error:  # nothing that was not verified gets out
+            return _stopped(run, guarded_reason("pasting and verifying", error))
+        if result is not None:
+            return result
+    return _stopped(run, "faces kept being recognised in the output")
+
+
+def _stopped(run: _Run, reason: str) -> ImageResult:
+    if run.settings.on_failure == "pass":
+        for track in run.tracks:
+            track.give_up(reason)
+        return let_through(run.photo, run.tracks, run.settings, reason)
+    return withheld(run.tracks, run.settings, reason)
+
+
+def _hopeless(run: _Run) -> str | None:
+    """Why no output can come of the faces as they stand, if so."""
+    if run.settings.on_failure == "block" and any(track.failed for track in run.tracks):
+        return "a face could not be anonymised"
+    if run.settings.on_failure == "blur" and any(track.source is None for track in run.tracks):
+        return "a face could not be measured, so its blur could not be verified"
+    return None if any(track.source is not None for track in run.tracks) else "no face could be measured"
+
+
+def _paste_and_verify(run: _Run, *, giving_up: bool) -> ImageResult | None:
+    """One round. None: faces are still recognised, and each was told to try on or to give up."""
+    settings, judge = run.settings, run.settings.family.judge
+    composition = compose(run.photo.pixels, run.tracks, settings.on_failure)
+    verdict = verify_faces(
+        composition.output,
+        composition.aligned,
+        composition.masks,
+        judge=judge,
+        detect=lambda picture: settings.detect(picture, None),
+        sources=run.sources,
+    )
+    unmeasured = [
+        track.face for track in run.tracks if track.source is None
+    ]  # let through by the caller's choice
+    missed = [face for face in verdict.missed if not any(same_place(face, other) for other in unmeasured)]
+    seen = False
+    for track, hidden, nearest in zip(composition.handled, verdict.hidden, verdict.nearest, strict=True):
+        track.nearest = nearest
+        if hidden or (track.failed and settings.on_failure == "pass"):
+            continue
+        seen = True
+        if track.failed:
+            return _stopped(run, "a blurred face is still recognised")
+        track.candidate = None
+        if giving_up:
+            track.give_up("it was still recognised in the output")
+    if not seen and not missed:
+        return finished(run.photo, run.tracks, composition, settings)
+    for face in missed:
+        run.add(face)
+        if giving_up:
+            run.tracks[-1].give_up("it was only seen after the others were replaced")
+    return None

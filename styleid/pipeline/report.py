@@ -1,0 +1,143 @@
+"""From a run to its report: measured on the very pixels that are handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..faces import align_faces
+from ..metrics import attributes_preserved, identity_distance
+from ..privacy.outcomes import ANONYMISED, BLOCKED, BLURRED, PASSED, FaceReport, ImageResult
+from .compose import Composition
+from .photo import Photo
+from .settings import Settings
+from .track import Track
+
+if TYPE_CHECKING:
+    from ..family import Recogniser
+
+__all__ = ["finished", "let_through", "withheld"]
+
+
+def finished(
+    photo: Photo, tracks: Sequence[Track], composition: Composition, settings: Settings
+) -> ImageResult:
+    """The result of a verified composition."""
+    output, pixels = composition.output, photo.pixels
+    changed = (output != pixels).any(dim=-1)  # [H, W]
+    faces = [track.face for track in composition.handled]
+    crops = align_faces(output[None], [faces], composition.aligned.size).crops
+    after = {id(track): crop[None] for track, crop in zip(composition.handled, crops, strict=True)}
+    reports = tuple(_report(track, settings, after.get(id(track)), changed) for track in tracks)
+    outcomes = {report.outcome for report in reports}
+    worst = next(outcome for outcome in (PASSED, BLURRED, ANONYMISED) if outcome in outcomes)
+    return ImageResult(photo.finish(output, changed), worst, reports, changed.numpy())
+
+
+def let_through(photo: Photo, tracks: Sequence[Track], settings: Settings, reason: str) -> ImageResult:
+    """The source itself, because the caller chose by name that failed faces pass."""
+    changed = torch.zeros(photo.pixels.shape[:2], dtype=torch.bool)
+    reports = tuple(_report(track, settings, None, changed) for track in tracks)
+    return ImageResult(photo.finish(photo.pixels, changed), PASSED, reports, changed.numpy(), reason)
+
+
+def withheld(tracks: Sequence[Track], settings: Settings, reason: str) -> ImageResult:
+    """No output: every face of the picture is blocked, and those that failed say why."""
+    family = settings.family
+    reports = tuple(
+        FaceReport(
+            index=track.index,
+            box=track.face.box,
+            detector=track.face.detector,
+            outcome=BLOCKED,
+            tuner=family.recogniser.name,
+            judge=family.judge.name,
+            distances={} if track.source is None else _distances(track, settings, None),
+            attempts=track.attempts,
+            method=None if track.last is None else track.last.method,
+            area=None if track.last is None else track.last.area,
+            reason=track.failed or "withheld with its picture",
+            notes=settings.notes,
+        )
+        for track in tracks
+    )
+    return ImageResult(None, BLOCKED, reports, reason=reason)
+
+
+def _report(track: Track, settings: Settings, after: Tensor | None, changed: Tensor) -> FaceReport:
+    family = settings.family
+    outcome = ANONYMISED if track.failed is None else BLURRED if settings.on_failure == "blur" else PASSED
+    return FaceReport(
+        index=track.index,
+        box=track.face.box,
+        detector=track.face.detector,
+        outcome=outcome,
+        tuner=family.recogniser.name,
+        judge=family.judge.name,
+        distances={} if after is None else _distances(track, settings, after),
+        attributes={} if after is None else _attributes(track, settings, after),
+        attempts=track.attempts,
+        method=None if track.last is None else track.last.method,
+        area=None if track.last is None else track.last.area,
+        changed_box=_changed_box(track, changed),
+        reason=track.failed,
+        notes=settings.notes,
+    )
+
+
+def _distances(track: Track, settings: Settings, after: Tensor | None) -> dict[str, dict[str, float | None]]:
+    """By recogniser; `after` [1, S, S, 3] is the face in the output, None when there is no output."""
+    source, family = track.source, settings.family
+    table = {}
+    for recogniser, embedding, before in (
+        (family.recogniser, source.tuner, source.before_tuner),
+        (family.judge, source.judge, source.before_judge),
+    ):
+        table[recogniser.name] = {
+            "before": before,
+            "swap": _swapped(track, recogniser),
+            "after": None if after is None else float(identity_distance(embedding, recogniser.embed(after))),
+            "threshold": recogniser.threshold,
+        }
+    table[family.judge.name]["nearest"] = track.nearest
+    return table
+
+
+def _swapped(track: Track, recogniser: Recogniser) -> float | None:
+    if track.candidate is None:
+        return None
+    swapped = recogniser.embed(track.candidate.decoded)
+    return float(identity_distance(recogniser.embed(track.source.reconstruction), swapped))
+
+
+def _attributes(track: Track, settings: Settings, after: Tensor) -> dict[str, dict[str, float | bool]]:
+    family = settings.family
+    if family.attributes is None:
+        return {}
+    before, now = track.source.attributes[0], family.attribute_confidences(after)[0]  # [A]
+    kept = attributes_preserved(before, now)
+    return {
+        name: {"before": float(before[i]), "after": float(now[i]), "preserved": bool(kept[i])}
+        for i, name in enumerate(family.attributes.names)
+    }
+
+
+def _changed_box(track: Track, changed: Tensor) -> tuple[int, int, int, int] | None:
+    """The smallest rectangle around all changed pixels that can be this face's: a head's width around it."""
+    height, width = changed.shape
+    reach = 3 * track.face.size
+    x, y = ((track.face.box[k] + track.face.box[k + 2]) / 2 for k in (0, 1))
+    left, top = max(0, int(x - reach)), max(0, int(y - reach))
+    part = changed[top : min(height, int(y + reach) + 1), left : min(width, int(x + reach) + 1)]
+    rows, columns = part.any(1).nonzero(), part.any(0).nonzero()
+    if not len(rows):
+        return None
+    return (
+        left + int(columns[0]),
+        top + int(rows[0]),
+        left + int(columns[-1]) + 1,
+        top + int(rows[-1]) + 1,
+    )

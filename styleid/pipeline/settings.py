@@ -1,0 +1,33 @@
+"""What one run of the pipeline needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from ..faces import Face
+from ..privacy.levels import Attempt
+
+if TYPE_CHECKING:
+    from ..family import Family
+
+__all__ = ["ON_FAILURE", "Box", "Settings"]
+
+ON_FAILURE = ("block", "blur", "pass")
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Settings:
+    """`detect(picture [H, W, 3], boxes or None)` finds the faces; `seed` None draws a secret one per face."""
+
+    family: Family
+    attempts: tuple[Attempt, ...]
+    detect: Callable[[Tensor, Sequence[Box] | None], Sequence[Face]]
+    on_failure: str
+    seed: int | None
+    notes: tuple[str, ...] = ()
