@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from comfy_server import ComfyServer, comfy_directory
+from comfy_server import ComfyServer, why_no_comfy
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -16,10 +16,9 @@ from comfy_page import FLAGS, ComfyPage, browser_executable
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
-    if comfy_directory() is None:
-        pytest.skip(
-            "ComfyUI was not found: set COMFYUI_DIR to its checkout and COMFYUI_PYTHON to its interpreter."
-        )
+    reason = why_no_comfy()
+    if reason:
+        pytest.skip(reason)
     running = ComfyServer(tmp_path_factory.mktemp("comfyui"))
     try:
         running.start()

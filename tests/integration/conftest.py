@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from comfy_server import ComfyServer, comfy_directory
+from comfy_server import ComfyServer, why_no_comfy
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
-    if comfy_directory() is None:
-        pytest.skip(
-            "ComfyUI was not found: set COMFYUI_DIR to its checkout and COMFYUI_PYTHON to its interpreter."
-        )
+    reason = why_no_comfy()
+    if reason:
+        pytest.skip(reason)
     running = ComfyServer(tmp_path_factory.mktemp("comfyui"))
     try:
         running.start()
