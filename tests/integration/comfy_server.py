@@ -33,7 +33,9 @@ def why_no_comfy() -> str | None:
     """Why ComfyUI cannot be started here; None where it can."""
     if comfy_directory() is None:
         return "ComfyUI was not found: set COMFYUI_DIR to its checkout and COMFYUI_PYTHON to its interpreter."
-    probe = subprocess.run([comfy_python(), "-c", "import aiohttp, torch, yaml"], capture_output=True, check=False)
+    probe = subprocess.run(
+        [comfy_python(), "-c", "import aiohttp, torch, yaml"], capture_output=True, check=False
+    )
     if probe.returncode:
         return "ComfyUI's requirements are not installed here: set COMFYUI_PYTHON to its interpreter."
     return None
