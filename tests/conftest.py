@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from styleid.faces import Face
 from styleid.family import Family, Recogniser
@@ -50,21 +51,36 @@ def _networks() -> Family:
             generator=Generator(GeneratorConfig(size=32, channels=(16, 16, 12, 8), mapping_layers=2)),
             encoder=Encoder(EncoderConfig(layers=layers, pool=2, hidden=32, **body)),
             seg_encoder=Encoder(EncoderConfig(layers=layers, input_nc=19, pool=2, hidden=32, **body)),
-            recogniser=Recogniser("tuner", IRSE(IRSEConfig(**body)), 0.02),
-            judge=Recogniser("judge", MobileFaceNet(MobileFaceNetConfig(width=0.25, blocks=(1, 1, 1), input_size=32)), 0.02),
+            recogniser=Recogniser("tuner", IRSE(IRSEConfig(**body)), 0.2),
+            judge=Recogniser(
+                "judge", MobileFaceNet(MobileFaceNetConfig(width=0.25, blocks=(1, 1, 1), input_size=32)), 0.2
+            ),
             parser=UNetParser(ParserConfig(widths=(8, 8, 8), input_size=32)),
             attributes=AttributeNet(AttributeConfig(names=("Male", "Smiling", "Young"), hidden=16, **body)),
             landmarks=LandmarkNet(LandmarkConfig(pool=2, hidden=16, **body)),
-            ranking=Ranking((2, 3), torch.rand(3, layers), torch.rand(layers, 8), 64, {"estimator": "made up"}),
+            ranking=Ranking(
+                (2, 3), torch.rand(3, layers), torch.rand(layers, 8), 64, {"estimator": "made up"}
+            ),
         )
-        networks = [family.generator, family.encoder, family.seg_encoder, family.parser, family.attributes, family.landmarks]
-        for network in [*networks, family.recogniser.network, family.judge.network]:
-            network.eval().requires_grad_(False)
-            for name, buffer in network.named_buffers():
-                if "running" in name:
-                    buffer.uniform_(0.5, 1.5)
-        family.encoder.linear.weight.mul_(2.0)
+        pictures = torch.rand(32, 3, 4, 4)
+        pictures = torch.nn.functional.interpolate(pictures, size=(32, 32), mode="bilinear")
+        for network in (family.encoder, family.recogniser.network, family.judge.network):
+            _calibrate(network, pictures * 2 - 1)
+        for network in (family.attributes, family.landmarks):
+            _calibrate(network, pictures * 2 - 1)
+        _calibrate(family.parser, pictures)
+        _calibrate(family.seg_encoder, torch.rand(32, 19, 32, 32))
+        family.generator.eval().requires_grad_(False)
     return family
+
+
+def _calibrate(network: nn.Module, batch: torch.Tensor) -> None:
+    """Set the normalisation layers by one batch: without it random networks see the same in every picture."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = 1.0
+    network.train()(batch)
+    network.eval().requires_grad_(False)
 
 
 @pytest.fixture
@@ -78,9 +94,13 @@ def make_face() -> Callable[..., Face]:
     """make_face(x, y, size): an upright face whose box is centred there, with landmarks where a real face has them."""
 
     def make(x: float, y: float, size: float, detector: str = "test") -> Face:
-        points = np.array([[-0.2, -0.1], [0.2, -0.1], [0.0, 0.1], [-0.16, 0.28], [0.16, 0.28]], dtype=np.float32)
+        points = np.array(
+            [[-0.2, -0.1], [0.2, -0.1], [0.0, 0.1], [-0.16, 0.28], [0.16, 0.28]], dtype=np.float32
+        )
         half = size / 2
-        return Face((x - half, y - half, x + half, y + half), points * size + np.float32([x, y]), 0.99, detector)
+        return Face(
+            (x - half, y - half, x + half, y + half), points * size + np.float32([x, y]), 0.99, detector
+        )
 
     return make
 

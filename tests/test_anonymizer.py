@@ -52,7 +52,9 @@ def test_pixels_outside_the_changed_boxes_are_the_sources(anonymizer, photograph
         outside[y0:y1, x0:x1] = False
     assert outside.any()
     assert torch.equal(result.output[outside], picture[outside])
-    assert torch.equal(result.output[~torch.from_numpy(result.changed)], picture[~torch.from_numpy(result.changed)])
+    assert torch.equal(
+        result.output[~torch.from_numpy(result.changed)], picture[~torch.from_numpy(result.changed)]
+    )
 
 
 def test_a_seed_repeats_whatever_else_is_in_the_batch(anonymizer, photograph):
@@ -84,7 +86,9 @@ def as_numpy(picture, dtype):
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16", "float32", "float64"])
 @pytest.mark.parametrize("channels", [0, 1, 3, 4])
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
-def test_output_has_the_type_of_the_input_and_its_exact_background(anonymizer, photograph, dtype, channels, kind):
+def test_output_has_the_type_of_the_input_and_its_exact_background(
+    anonymizer, photograph, dtype, channels, kind
+):
     picture = as_numpy(photograph(), dtype)
     picture = np.concatenate([picture, picture[..., :1]], -1)
     picture = np.ascontiguousarray(picture[..., 0] if channels == 0 else picture[..., :channels])
@@ -103,7 +107,16 @@ def test_output_has_the_type_of_the_input_and_its_exact_background(anonymizer, p
 
 @pytest.mark.parametrize(
     ("mode", "expected"),
-    [("RGB", "RGB"), ("L", "L"), ("RGBA", "RGBA"), ("LA", "LA"), ("I;16", "I;16"), ("CMYK", "RGB"), ("P", "RGB"), ("1", "L")],
+    [
+        ("RGB", "RGB"),
+        ("L", "L"),
+        ("RGBA", "RGBA"),
+        ("LA", "LA"),
+        ("I;16", "I;16"),
+        ("CMYK", "RGB"),
+        ("P", "RGB"),
+        ("1", "L"),
+    ],
 )
 def test_pil_images_come_back_as_pil_images_without_metadata(anonymizer, photograph, mode, expected):
     picture = Image.fromarray(as_numpy(photograph(), "uint8"))
@@ -116,7 +129,9 @@ def test_pil_images_come_back_as_pil_images_without_metadata(anonymizer, photogr
     assert result.output.size == picture.size
     assert "comment" not in result.output.info and not result.output.getexif()
     if mode == expected:
-        assert np.array_equal(np.asarray(result.output)[~result.changed], np.asarray(picture)[~result.changed])
+        assert np.array_equal(
+            np.asarray(result.output)[~result.changed], np.asarray(picture)[~result.changed]
+        )
 
 
 def test_batches_and_lists_keep_their_order(anonymizer, photograph):
@@ -174,7 +189,9 @@ def test_a_family_that_cannot_do_the_method_says_so(anonymizer, tiny_family):
         anonymizer(family=replace(tiny_family, judge=tiny_family.recogniser))
 
 
-def test_a_family_without_ranking_parser_or_attributes_still_swaps_layers_and_says_so(anonymizer, tiny_family, photograph):
+def test_a_family_without_ranking_parser_or_attributes_still_swaps_layers_and_says_so(
+    anonymizer, tiny_family, photograph
+):
     family = replace(tiny_family, ranking=None, parser=None, attributes=None)
     (result,) = anonymizer(family=family)(photograph())
     assert result.outcome == "anonymised"

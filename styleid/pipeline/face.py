@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,13 @@ class SourceFace:
     judge: Tensor  # [1, D]
     before_tuner: float  # source to reconstruction
     before_judge: float
+    _masks: dict[str, Tensor] = field(default_factory=dict)
+
+    def mask(self, area: str) -> Tensor:
+        """The feathered mask [1, S, S] of an area; computed once."""
+        if area not in self._masks:
+            self._masks[area] = region_mask(self.labels, area, feather=FEATHER)
+        return self._masks[area]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,9 +110,8 @@ def make_candidate(
     decoded = METHODS[attempt.method](source, attempt, family, derive_generator(seed, target))  # [1, G, G, 3]
     crop = source.aligned.crops  # [1, S, S, 3]
     new = _resized(decoded, crop.shape[1])
-    face = region_mask(source.labels, "face")
-    new = match_colour(new, crop, face)
-    mask = region_mask(source.labels, attempt.area, feather=FEATHER)
+    new = match_colour(new, crop, source.mask("face"))
+    mask = source.mask(attempt.area)
     if grey:
         new = new.mean(-1, keepdim=True).expand_as(new).contiguous()
     if not (bool(torch.isfinite(new).all()) and bool(torch.isfinite(mask).all())):
