@@ -86,7 +86,9 @@ def turned_faceless() -> list[Scene]:
         height, width = scene.image.shape[:2]
         scenes.append(Scene(f"{scene.name} turned", "faceless turned", np.rot90(scene.image).copy(), ()))
         middle = scene.image[height // 4 : -(height // 4), width // 4 : -(width // 4)]
-        large = transform.resize(middle, (middle.shape[0] * 2, middle.shape[1] * 2), order=3, preserve_range=True)
+        large = transform.resize(
+            middle, (middle.shape[0] * 2, middle.shape[1] * 2), order=3, preserve_range=True
+        )
         scenes.append(Scene(f"{scene.name} x2", "faceless turned", _rgb(large.clip(0, 255)), ()))
     return scenes
 
@@ -136,7 +138,9 @@ def _turn(scene: Scene, angle: float) -> Scene:
 def _scale(scene: Scene, factor: float, kind: str) -> Scene:
     shape = [max(8, round(n * factor)) for n in scene.image.shape[:2]]
     scaled = np.asarray(Image.fromarray(scene.image).resize(shape[::-1], Image.Resampling.LANCZOS))
-    return Scene(scene.name, kind, _rgb(scaled), tuple((x * factor, y * factor, s * factor) for x, y, s in scene.faces))
+    return Scene(
+        scene.name, kind, _rgb(scaled), tuple((x * factor, y * factor, s * factor) for x, y, s in scene.faces)
+    )
 
 
 def _cut(scene: Scene) -> Iterator[Scene]:
@@ -144,7 +148,9 @@ def _cut(scene: Scene) -> Iterator[Scene]:
     x, y, side = scene.faces[0]
     left, top = max(0, int(x - 0.25 * side)), max(0, int(y - 0.3 * side))
     for kind, dx, dy in (("cut at the left", left, 0), ("cut at the top", 0, top)):
-        rest = tuple((a - dx, b - dy, s) for a, b, s in scene.faces if a - dx > -0.1 * s and b - dy > -0.1 * s)
+        rest = tuple(
+            (a - dx, b - dy, s) for a, b, s in scene.faces if a - dx > -0.1 * s and b - dy > -0.1 * s
+        )
         whole = [n for n, (a, b, s) in enumerate(rest) if n == 0 or min(a, b) > 0.5 * s]
         if len(whole) == len(rest):
             yield Scene(scene.name, kind, scene.image[dy:, dx:].copy(), rest)

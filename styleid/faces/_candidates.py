@@ -62,13 +62,15 @@ def make_view(photo: torch.Tensor, angle: float, longest: int) -> View:
     turn = np.array([[cos, -sin], [sin, cos]]) * step  # view -> photo
     corners = np.array([[x, y] for x in (-width / 2, width / 2) for y in (-height / 2, height / 2)])
     extent = np.abs(corners @ np.linalg.inv(turn).T).max(0) * 2
-    view_width, view_height = (max(1, int(round(n))) for n in extent)
+    view_width, view_height = (max(1, round(n)) for n in extent)
     centre = np.array([width - 1, height - 1]) / 2
     offset = centre - turn @ (np.array([view_width - 1, view_height - 1]) / 2)
     to_photo = np.concatenate([turn, offset[:, None]], axis=1)
     if angle == 0 and step == 1:
         return View(photo, to_photo, angle)
-    image = _warp.sample(photo, to_photo, view_height, view_width, mode="bilinear", padding="border").clamp_(0, 1)
+    image = _warp.sample(photo, to_photo, view_height, view_width, mode="bilinear", padding="border").clamp_(
+        0, 1
+    )
     return View(image, to_photo, angle)
 
 

@@ -85,7 +85,8 @@ def _haar(name: str) -> Callable[[np.ndarray, int], list[tuple[int, int, int, in
         return None
     classifier = cv2.CascadeClassifier(str(path))
     return lambda grey, least: [
-        tuple(int(v) for v in box) for box in classifier.detectMultiScale(grey, 1.15, 0, minSize=(least, least))
+        tuple(int(v) for v in box)
+        for box in classifier.detectMultiScale(grey, 1.15, 0, minSize=(least, least))
     ]
 
 
@@ -123,11 +124,14 @@ def _densest_first(windows: list[Candidate]) -> list[Candidate]:
     if len(windows) < 2:
         return windows
     places = np.array([[*w.centre, w.side] for w in windows])
-    near = np.hypot(*(places[:, None, :2] - places[None, :, :2]).transpose(2, 0, 1)) < 0.25 * places[:, None, 2]
+    near = (
+        np.hypot(*(places[:, None, :2] - places[None, :, :2]).transpose(2, 0, 1)) < 0.25 * places[:, None, 2]
+    )
     alike = np.abs(np.log(places[:, None, 2] / places[None, :, 2])) < 0.35
     counts = (near & alike).sum(1)
     return [
-        Candidate(w.centre, w.side, w.angle, float(count), 1, w.detector) for w, count in zip(windows, counts)
+        Candidate(w.centre, w.side, w.angle, float(count), 1, w.detector)
+        for w, count in zip(windows, counts, strict=True)
     ]
 
 

@@ -54,11 +54,13 @@ class _Stage(nn.Module):
         self.dense = nn.Linear(*dense) if dense else None
         self.dense_slope = nn.Parameter(torch.zeros(dense[1])) if dense else None
         width = dense[1] if dense else plan[-1][1]
-        self.heads = nn.ModuleList(nn.Linear(width, n) if dense else nn.Conv2d(width, n, 1) for n in _HEADS[kind])
+        self.heads = nn.ModuleList(
+            nn.Linear(width, n) if dense else nn.Conv2d(width, n, 1) for n in _HEADS[kind]
+        )
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Image windows [N, 3, H, W] in [-1, 1] -> box offsets (4), landmarks (10, last stage only), logits (2)."""
-        for conv, slope, pool in zip(self.convs, self.slopes, self.pools):
+        for conv, slope, pool in zip(self.convs, self.slopes, self.pools, strict=True):
             x = F.prelu(conv(x), slope)
             if pool:
                 x = F.max_pool2d(x, pool, 2, ceil_mode=True)
@@ -69,7 +71,7 @@ class _Stage(nn.Module):
 
     def load(self, arrays: list[np.ndarray]) -> None:
         """Fills the parameters in the files' order: weight, bias, slope per layer, then weight, bias per head."""
-        layers = [(conv, slope) for conv, slope in zip(self.convs, self.slopes)]
+        layers = list(zip(self.convs, self.slopes, strict=True))
         layers += [(self.dense, self.dense_slope)] if self.dense is not None else []
         slots = [slot for layer, slope in layers for slot in (layer.weight, layer.bias, slope)]
         slots += [slot for head in self.heads for slot in (head.weight, head.bias)]
@@ -103,20 +105,22 @@ class Mtcnn(nn.Module):
         keep = scores > _RNET_THRESHOLD
         boxes, scores = _squared(_moved(boxes, offsets)[keep]), scores[keep]
         boxes = boxes[suppress(boxes, scores, 0.7)]
-        boxes, scores, points = self.judge(image, boxes)
+        if not len(boxes):
+            return np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2))
+        offsets, marks, logits = self.onet(_windows(image, boxes, 48))
+        scores = logits.softmax(1)[:, 1]
+        points = _points(marks) * (boxes[:, 2:] - boxes[:, :2])[:, None] + boxes[:, None, :2]
+        boxes = _moved(boxes, offsets)
         keep = scores > threshold
         boxes, scores, points = boxes[keep], scores[keep], points[keep]
         order = suppress(boxes, scores, 0.6, by_smaller=True)
         return boxes[order].double().numpy(), scores[order].double().numpy(), points[order].double().numpy()
 
-    def judge(self, image: torch.Tensor, boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The last stage on square boxes [N, 4] of a picture in [-1, 1]: boxes, scores [N], landmarks [N, 5, 2]."""
-        if not len(boxes):
-            return boxes, boxes.new_zeros(0), boxes.new_zeros(0, 5, 2)
-        offsets, marks, logits = self.onet(_windows(image, boxes, 48))
-        size = (boxes[:, 2:] - boxes[:, :2])[:, None]  # [N, 1, 2]
-        points = torch.stack([marks[:, :5], marks[:, 5:]], dim=-1) * size + boxes[:, None, :2]
-        return _moved(boxes, offsets), logits.softmax(1)[:, 1], points
+    @torch.inference_mode()
+    def judge(self, windows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The last stage alone: windows [N, 3, 48, 48] in [-1, 1] -> scores [N], landmarks [N, 5, 2] in 0..1."""
+        _, marks, logits = self.onet(windows)
+        return logits.softmax(1)[:, 1], _points(marks)
 
     def _propose(self, image: torch.Tensor, min_size: float) -> torch.Tensor:
         """Square windows [N, 4] that might be faces."""
@@ -151,7 +155,7 @@ def load_mtcnn() -> Mtcnn | None:
         return None
     folder = Path(spec.origin).parent / "assets" / "weights"
     network = Mtcnn()
-    for kind, stage in zip(_FILES, (network.pnet, network.rnet, network.onet)):
+    for kind, stage in zip(_FILES, (network.pnet, network.rnet, network.onet), strict=True):
         stage.load(_read_arrays(folder / f"{kind}.lz4", kind))
     return network.eval()
 
@@ -195,6 +199,11 @@ def _to_torch_layout(values: np.ndarray) -> np.ndarray:
     return values.T if values.ndim == 2 else values.reshape(-1)
 
 
+def _points(marks: torch.Tensor) -> torch.Tensor:
+    """Landmarks [N, 10], all x then all y -> [N, 5, 2]."""
+    return torch.stack([marks[:, :5], marks[:, 5:]], dim=-1)
+
+
 def _moved(boxes: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
     """Boxes [N, 4] moved by offsets [N, 4] in units of their own size."""
     size = boxes[:, 2:] - boxes[:, :2]
@@ -218,16 +227,22 @@ def _windows(image: torch.Tensor, boxes: torch.Tensor, size: int) -> torch.Tenso
             continue
         window = image[:, top:bottom, left:right]
         window = F.pad(window, (left - x0, x1 - right, top - y0, y1 - bottom), value=-1.0)
-        out[n] = F.interpolate(window[None], size=(size, size), mode="area" if window.shape[1] > size else "bilinear")[0]
+        out[n] = F.interpolate(
+            window[None], size=(size, size), mode="area" if window.shape[1] > size else "bilinear"
+        )[0]
     return out
 
 
-def suppress(boxes: torch.Tensor, scores: torch.Tensor, limit: float, by_smaller: bool = False) -> torch.Tensor:
-    """Non-maximum suppression: indices of the boxes kept, best first."""
+def suppress(
+    boxes: torch.Tensor, scores: torch.Tensor, limit: float, by_smaller: bool = False
+) -> torch.Tensor:
+    """Non-maximum suppression: indices of the boxes [N, 4] kept, best first."""
     order = scores.argsort(descending=True, stable=True)[: 4 * _MOST_PROPOSALS]
     boxes = boxes[order]
     area = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(1)
-    overlap = torch.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - torch.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    overlap = torch.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - torch.maximum(
+        boxes[:, None, :2], boxes[None, :, :2]
+    )
     shared = overlap.clamp(min=0).prod(2)
     whole = torch.minimum(area[:, None], area[None]) if by_smaller else area[:, None] + area[None] - shared
     covers = (shared / whole.clamp(min=1e-6) > limit).numpy()

@@ -32,11 +32,6 @@ class Look:
     onet: float | None
     net: float | None
 
-    @property
-    def belief(self) -> float:
-        """The better of the two beliefs; 0 where nobody was asked."""
-        return max(self.onet or 0.0, self.net or 0.0)
-
 
 @torch.inference_mode()
 def look_again(
@@ -59,8 +54,10 @@ def look_again(
         for angle in angles
         for side in sides
     ]
-    onet = _twice(tries, lambda one: _ask_onet(photo, one, mtcnn)) if mtcnn is not None else None
-    net = _twice(tries, lambda one: _ask_net(photo, one, landmark_net)) if landmark_net is not None else None
+    onet = _twice(tries, lambda some: _ask_onet(photo, some, mtcnn)) if mtcnn is not None else None
+    net = (
+        _twice(tries, lambda some: _ask_net(photo, some, landmark_net)) if landmark_net is not None else None
+    )
     if onet is not None and onet[1] >= 0.5:
         points = onet[0]
     elif candidate.landmarks is not None:
@@ -72,28 +69,32 @@ def look_again(
     return Look(points, onet and onet[1], net and net[1])
 
 
-def _twice(tries: list[Candidate], ask: Callable[[Candidate], _Answer]) -> _Answer:
-    """The best answer to the tries, then the answer to a crop around what it found, if that still is this face."""
-    best, first = max(((one, ask(one)) for one in tries), key=lambda pair: pair[1][1])
-    if not _plausible(first[0], best):
-        return first[0], 0.0
-    second = ask(from_landmarks(first[0], first[1], ""))
-    return second if _plausible(second[0], best) else (first[0], min(first[1], second[1]))
+def _twice(tries: list[Candidate], ask: Callable[[list[Candidate]], list[_Answer]]) -> _Answer:
+    """The best answer to the tries, then the answer to a crop around what it found: its points, the mean belief."""
+    best, (points, first) = max(zip(tries, ask(tries), strict=True), key=lambda pair: pair[1][1])
+    if not _plausible(points, best):
+        return points, 0.0
+    ((again, second),) = ask([from_landmarks(points, first, "")])
+    return (again, (first + second) / 2) if _plausible(again, best) else (points, first / 2)
 
 
-def _ask_onet(photo: torch.Tensor, candidate: Candidate, mtcnn: Mtcnn) -> _Answer:
-    crop, to_photo = _crop(photo, candidate, _ONET_SCALE, _ONET_UP, _ONET_SIZE)
-    whole = torch.tensor([[0.0, 0.0, _ONET_SIZE, _ONET_SIZE]])
-    _, score, points = mtcnn.judge(crop * 2 - 1, whole)
-    return _warp.apply(to_photo, points[0].double().numpy() - 0.5), float(score[0])
+def _ask_onet(photo: torch.Tensor, candidates: list[Candidate], mtcnn: Mtcnn) -> list[_Answer]:
+    crops, maps = zip(
+        *(_crop(photo, one, _ONET_SCALE, _ONET_UP, _ONET_SIZE) for one in candidates), strict=True
+    )
+    scores, points = mtcnn.judge(torch.stack(crops) * 2 - 1)
+    pixels = points.double().numpy() * _ONET_SIZE - 0.5
+    return [(_warp.apply(m, p), float(s)) for m, p, s in zip(maps, pixels, scores, strict=True)]
 
 
-def _ask_net(photo: torch.Tensor, candidate: Candidate, landmark_net: nn.Module) -> _Answer:
-    crop, to_photo = _crop(photo, candidate, FACE_CROP_SCALE, 0.0, _NET_SIZE)
-    parameter = next(landmark_net.parameters(), crop)
-    points, score = landmark_net((crop * 2 - 1)[None].to(parameter))
-    pixels = points[0].double().cpu().numpy() * _NET_SIZE - 0.5
-    return _warp.apply(to_photo, pixels), float(score[0])
+def _ask_net(photo: torch.Tensor, candidates: list[Candidate], landmark_net: nn.Module) -> list[_Answer]:
+    crops, maps = zip(
+        *(_crop(photo, one, FACE_CROP_SCALE, 0.0, _NET_SIZE) for one in candidates), strict=True
+    )
+    batch = torch.stack(crops) * 2 - 1
+    points, scores = landmark_net(batch.to(next(landmark_net.parameters(), batch)))
+    pixels = points.double().cpu().numpy() * _NET_SIZE - 0.5
+    return [(_warp.apply(m, p), float(s)) for m, p, s in zip(maps, pixels, scores, strict=True)]
 
 
 def _frame(candidate: Candidate) -> Callable[[np.ndarray], np.ndarray]:

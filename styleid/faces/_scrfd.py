@@ -47,6 +47,7 @@ def load_scrfd() -> Any | None:
         return None
     try:
         import onnxruntime
+
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no common base class for a damaged model
         _log.warning("SCRFD is not used: %s cannot be loaded (%s).", _FILE, type(error).__name__)
@@ -76,7 +77,9 @@ def decode(outputs: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Scores [K] and landmarks [K, 5, 2] in input pixels from the nine outputs: scores, boxes, points per stride."""
     scores, boxes, points = [], [], []
     for level, stride in enumerate(_STRIDES):
-        score, box, marks = (np.asarray(outputs[level + k * 3]).reshape(-1, n) for k, n in enumerate((1, 4, 10)))
+        score, box, marks = (
+            np.asarray(outputs[level + k * 3]).reshape(-1, n) for k, n in enumerate((1, 4, 10))
+        )
         cells = _INPUT // stride
         y, x = np.mgrid[:cells, :cells]
         anchor = np.repeat(np.stack([x, y], -1).reshape(-1, 2), _ANCHORS, axis=0) * float(stride)

@@ -43,17 +43,17 @@ def _turned(base: View, angle: float, longest: int) -> View:
     """The base view turned by angle and shrunk, with its map to the photograph."""
     view = make_view(base.image, angle, longest)
     corner = _warp.apply(base.to_photo, view.to_photo[:, 2])
-    return View(view.image, np.concatenate([base.to_photo[:, :2] @ view.to_photo[:, :2], corner[:, None]], 1), angle)
+    return View(
+        view.image, np.concatenate([base.to_photo[:, :2] @ view.to_photo[:, :2], corner[:, None]], 1), angle
+    )
 
 
-def _by_networks(
-    view: View, min_size: float, mtcnn: Mtcnn | None, scrfd: Any | None
-) -> list[Candidate]:
+def _by_networks(view: View, min_size: float, mtcnn: Mtcnn | None, scrfd: Any | None) -> list[Candidate]:
     found = [] if scrfd is None else detect_scrfd(scrfd, view)
     if mtcnn is not None:
         least = max(_SMALLEST, min_size / view.scale)
         _, scores, points = mtcnn.detect(view.image, min_size=least, threshold=_LEAST_SCORE)
-        found += [from_landmarks(p, float(s), "mtcnn") for s, p in zip(scores, points)]
+        found += [from_landmarks(p, float(s), "mtcnn") for s, p in zip(scores, points, strict=True)]
     return [view.place(one) for one in found]
 
 

@@ -49,7 +49,9 @@ def sample(
     factor = 2 if step > 1.05 else 1
     if factor == 2:
         # Fine sample j of raster pixel i sits at i + (j - 0.5) / 2.
-        matrix = np.concatenate([matrix[:, :2] / 2, matrix[:, 2:] - matrix[:, :2].sum(1, keepdims=True) / 4], axis=1)
+        matrix = np.concatenate(
+            [matrix[:, :2] / 2, matrix[:, 2:] - matrix[:, :2].sum(1, keepdims=True) / 4], axis=1
+        )
     out = image.new_empty(image.shape[0], height, width)
     rows = max(1, _MAX_SAMPLES // max(1, width * factor * factor))
     for top in range(0, height, rows):

@@ -85,7 +85,7 @@ def align_faces(images: torch.Tensor, faces: Sequence[Sequence[Face]], size: int
         raise InputError(f"Crops need a side of at least 8 pixels, found {size}.")
     flat = [(frame, face) for frame, found in enumerate(faces) for face in found]
     matrices = [crop_matrix(face.landmarks, size) for _, face in flat]
-    crops = [_cut(images[frame], matrix, size) for (frame, _), matrix in zip(flat, matrices)]
+    crops = [_cut(images[frame], matrix, size) for (frame, _), matrix in zip(flat, matrices, strict=True)]
     return AlignedFaces(
         crops=torch.stack(crops) if crops else images.new_zeros(0, size, size, 3),
         faces=tuple(face for _, face in flat),

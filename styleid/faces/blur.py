@@ -31,7 +31,7 @@ def blur_faces(images: torch.Tensor, faces: AlignedFaces | Sequence[Sequence[Fac
     if images.ndim != 4 or images.shape[-1] != 3:
         raise InputError(f"Photographs must be [B, H, W, 3], found {list(images.shape)}.")
     if isinstance(faces, AlignedFaces):
-        pairs = list(zip(faces.frames, faces.faces))
+        pairs = list(zip(faces.frames, faces.faces, strict=True))
     else:
         pairs = [(frame, face) for frame, found in enumerate(faces) for face in found]
     if any(frame >= len(images) for frame, _ in pairs):
@@ -66,7 +66,9 @@ def _blur_head(source: torch.Tensor, out: torch.Tensor, to_disk: np.ndarray) -> 
     region = source[y0:y1, x0:x1].movedim(-1, 0)[None].float()  # [1, 3, h, w]
     cells = [max(1, round(n / cell)) for n in region.shape[2:]]
     coarse = F.adaptive_avg_pool2d(region, cells)
-    smooth = F.interpolate(coarse, size=region.shape[2:], mode="bilinear", align_corners=False)[0].movedim(0, -1)
+    smooth = F.interpolate(coarse, size=region.shape[2:], mode="bilinear", align_corners=False)[0].movedim(
+        0, -1
+    )
     ys = torch.arange(y0, y1, dtype=torch.float64)[:, None]
     xs = torch.arange(x0, x1, dtype=torch.float64)[None, :]
     u, v = (xs * to_disk[k, 0] + ys * to_disk[k, 1] + to_disk[k, 2] for k in (0, 1))

@@ -67,7 +67,9 @@ def _warped_masks(
     size = int(masks.shape[-1])
     for index in sorted(range(len(aligned)), key=lambda i: -_warp.scale_of(aligned.to_crop[i])):
         to_crop = _rescale(aligned.to_crop[index], size / aligned.size)
-        corners = _warp.apply(_warp.invert(to_crop), np.array([[0, 0], [0, size], [size, 0], [size, size]]) - 0.5)
+        corners = _warp.apply(
+            _warp.invert(to_crop), np.array([[0, 0], [0, size], [size, 0], [size, size]]) - 0.5
+        )
         x0, y0, x1, y1 = _warp.rectangle(corners, height, width, 0)
         if x1 <= x0 or y1 <= y0:
             continue
@@ -76,7 +78,9 @@ def _warped_masks(
         for top in range(y0, y1, rows):
             bottom = min(top + rows, y1)
             matrix = np.concatenate([to_crop[:, :2], to_crop[:, 2:] + to_crop[:, :2] @ [[x0], [top]]], axis=1)
-            alpha = _warp.sample(inner[None], matrix, bottom - top, x1 - x0, mode="bilinear", padding="zeros")[0]
+            alpha = _warp.sample(
+                inner[None], matrix, bottom - top, x1 - x0, mode="bilinear", padding="zeros"
+            )[0]
             yield index, (x0, top, x1, bottom), matrix, torch.where(alpha < _OPAQUE, 0, alpha)
 
 
@@ -110,4 +114,6 @@ def _check(images: torch.Tensor, crops: torch.Tensor, masks: torch.Tensor, align
             f"Crops and masks must be square and of one size, found {list(crops.shape)}, {list(masks.shape)}."
         )
     if any(frame >= len(images) for frame in aligned.frames):
-        raise InputError(f"The faces name photograph {max(aligned.frames)}, but only {len(images)} were given.")
+        raise InputError(
+            f"The faces name photograph {max(aligned.frames)}, but only {len(images)} were given."
+        )

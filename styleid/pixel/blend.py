@@ -30,18 +30,23 @@ def masked_blend(
     the source's low-frequency light inside the area (shadow sides, falloff).
     """
     if not 0 <= feather <= 0.5:
-        raise InputError(f"The feather is a share of the image's shorter side between 0 and 0.5, found {feather}.")
+        raise InputError(
+            f"The feather is a share of the image's shorter side between 0 and 0.5, found {feather}."
+        )
     if not 0 <= light <= 1:
         raise InputError(f"The light match is a strength between 0 and 1, found {light}.")
     if tuple(area.shape[-2:]) != tuple(source.shape[-3:-1]) or area.ndim not in (2, 3):
-        raise InputError(f"The area must have the image's size, found {list(area.shape)} for {list(source.shape)}.")
+        raise InputError(
+            f"The area must have the image's size, found {list(area.shape)} for {list(source.shape)}."
+        )
     face = area if face is None else face
     matched = match_colour(target, source, face, match)
     single = source.ndim == 3
     sources, targets = (image[None] if single else image for image in (source, matched))
     areas = area.reshape(-1, *area.shape[-2:]).expand(len(sources), -1, -1)
     blended = [
-        _composite(s, t.to(s), a.to(s), feather, light) for s, t, a in zip(sources, targets, areas, strict=True)
+        _composite(s, t.to(s), a.to(s), feather, light)
+        for s, t, a in zip(sources, targets, areas, strict=True)
     ]
     out = torch.stack(blended) if blended else source.clone()
     return out[0] if single else out
@@ -78,7 +83,8 @@ def _relit(target: torch.Tensor, source: torch.Tensor, area: torch.Tensor) -> to
     weight = np.maximum(ndimage.gaussian_filter(inside, sigma), 1e-3)
     t, s = (image.detach().cpu().double().numpy() for image in (target, source))
     low_t, low_s = (
-        np.stack([ndimage.gaussian_filter(x[..., c] * inside, sigma) for c in range(3)], -1) / weight[..., None]
+        np.stack([ndimage.gaussian_filter(x[..., c] * inside, sigma) for c in range(3)], -1)
+        / weight[..., None]
         for x in (t, s)
     )
     gain = np.clip((low_s + 0.02) / (low_t + 0.02), 0.4, 2.5)

@@ -27,15 +27,19 @@ def match_colour(
     if method not in COLOUR_METHODS:
         raise InputError(f"There is no colour match {method!r}. Choose one of: {', '.join(COLOUR_METHODS)}.")
     if target.shape != source.shape or target.shape[-1] != 3 or target.ndim not in (3, 4):
-        raise InputError(f"Two images of one size are needed, found {list(target.shape)}, {list(source.shape)}.")
+        raise InputError(
+            f"Two images of one size are needed, found {list(target.shape)}, {list(source.shape)}."
+        )
     if tuple(mask.shape[-2:]) != tuple(target.shape[-3:-1]):
-        raise InputError(f"The mask must have the image's size, found {list(mask.shape)} for {list(target.shape)}.")
+        raise InputError(
+            f"The mask must have the image's size, found {list(mask.shape)} for {list(target.shape)}."
+        )
     if method == "none":
         return target.clone()
     if target.ndim == 3:
         return _match(target, source, mask.reshape(mask.shape[-2:]), method)
     masks = mask.expand(len(target), *mask.shape[-2:])
-    return torch.stack([_match(t, s, m, method) for t, s, m in zip(target, source, masks)])
+    return torch.stack([_match(t, s, m, method) for t, s, m in zip(target, source, masks, strict=True)])
 
 
 def _match(target: torch.Tensor, source: torch.Tensor, mask: torch.Tensor, method: str) -> torch.Tensor:
