@@ -57,7 +57,7 @@ def _networks() -> Family:
             ),
             parser=UNetParser(ParserConfig(widths=(8, 8, 8), input_size=32)),
             attributes=AttributeNet(AttributeConfig(names=("Male", "Smiling", "Young"), hidden=16, **body)),
-            landmarks=LandmarkNet(LandmarkConfig(pool=2, hidden=16, **body)),
+            landmarks=LandmarkNet(LandmarkConfig(hidden=16, **body)),
             ranking=Ranking(
                 (2, 3), torch.rand(3, layers), torch.rand(layers, 8), 64, {"estimator": "made up"}
             ),

@@ -33,7 +33,7 @@ PARTS = {
     "judge": ("mobilefacenet", MobileFaceNetConfig(width=0.25, blocks=(1, 1, 1), input_size=32)),
     "parser": ("unet-parser", ParserConfig(widths=(8, 8), input_size=16)),
     "attributes": ("attributes", AttributeConfig(**BODY, names=("Male", "Young"), input_size=32, hidden=8)),
-    "landmarks": ("landmarks", LandmarkConfig(**BODY, input_size=32, pool=2, hidden=8)),
+    "landmarks": ("landmarks", LandmarkConfig(**BODY, input_size=32, hidden=8)),
 }
 
 

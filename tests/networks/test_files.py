@@ -36,7 +36,7 @@ CONFIGS = {
     "attributes": AttributeConfig(
         names=("Male", "Young"), units=UNITS, widths=WIDTHS, input_size=32, hidden=16
     ),
-    "landmarks": LandmarkConfig(units=UNITS, widths=WIDTHS, input_size=32, pool=2, hidden=16),
+    "landmarks": LandmarkConfig(units=UNITS, widths=WIDTHS, input_size=32, hidden=16),
 }
 INPUTS = {"stylegan2": (2, 512), "psp-seg": (2, 19, 32, 32)}
 
