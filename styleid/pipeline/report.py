@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..faces import align_faces
+from ..faces import align_faces, ffhq_quad
 from ..metrics import attributes_preserved, identity_distance
 from ..privacy.outcomes import ANONYMISED, BLOCKED, BLURRED, PASSED, FaceReport, ImageResult
 from .compose import Composition
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ..family import Recogniser
 
 __all__ = ["finished", "let_through", "withheld"]
+
+MAX_REACH = 3.0  # of a blurred head, in half sides of its crop
 
 
 def finished(
@@ -126,18 +129,19 @@ def _attributes(track: Track, settings: Settings, after: Tensor) -> dict[str, di
 
 
 def _changed_box(track: Track, changed: Tensor) -> tuple[int, int, int, int] | None:
-    """The smallest rectangle around all changed pixels that can be this face's: a head's width around it."""
-    height, width = changed.shape
-    reach = 3 * track.face.size
-    x, y = ((track.face.box[k] + track.face.box[k + 2]) / 2 for k in (0, 1))
-    left, top = max(0, int(x - reach)), max(0, int(y - reach))
-    part = changed[top : min(height, int(y + reach) + 1), left : min(width, int(x + reach) + 1)]
+    """The smallest rectangle around the changed pixels within this face's reach."""
+    quad = ffhq_quad(track.face.landmarks)  # [4, 2], outside of which nothing is pasted
+    reach = 1.0 if track.candidate is not None else MAX_REACH
+    corners = quad.mean(0) + (quad - quad.mean(0)) * reach
+    left, top = np.maximum(np.floor(corners.min(0)).astype(int), 0)
+    right, bottom = np.ceil(corners.max(0)).astype(int) + 1
+    part = changed[top : max(top, bottom), left : max(left, right)]
     rows, columns = part.any(1).nonzero(), part.any(0).nonzero()
     if not len(rows):
         return None
     return (
-        left + int(columns[0]),
-        top + int(rows[0]),
-        left + int(columns[-1]) + 1,
-        top + int(rows[-1]) + 1,
+        int(left + columns[0]),
+        int(top + rows[0]),
+        int(left + columns[-1]) + 1,
+        int(top + rows[-1]) + 1,
     )
