@@ -21,9 +21,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from _photographs import people  # noqa: E402
+from _photographs import people
 
-from styleid import Anonymizer  # noqa: E402
+from styleid import Anonymizer
 
 SAME_PERSON = 0.6
 

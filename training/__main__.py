@@ -57,7 +57,7 @@ def train_helpers(heads: Heads, folder: Path, models: Path):
         figures = verification(net, heads)
         entry = Entry(
             name=f"embedded-{recipe.name}", kind=recipe.architecture, network=net, figures=figures,
-            input="inner face (rows 35:223, columns 32:220 of a 256-pixel FFHQ crop) in [-1, 1], 112 px",
+            input=f"inner face (rows 35:223, columns 32:220 of a 256-pixel FFHQ crop) in [-1, 1], {net.input_size} px",
         )  # fmt: skip
         export(entry, models)
         place = {"weights": entry.name, "threshold": round(figures["threshold_at_far_0.001"], 4)}

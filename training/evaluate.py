@@ -26,7 +26,9 @@ def evaluate_autoencoder(
         found = generator.synthesis(encoder(images)).clamp(-1, 1)
         psnr.append(-10 * ((found - images) / 2).square().mean((1, 2, 3)).log10())
         sharp.append(AutoencoderTrainer.detail(found) / AutoencoderTrainer.detail(images))
-        cosine.append(F.cosine_similarity(judge(identity_crop(images)), judge(identity_crop(found))))
+        cosine.append(
+            F.cosine_similarity(*(judge(identity_crop(x, judge.input_size)) for x in (images, found)))
+        )
     return {
         "psnr_db": _mean(psnr),
         "sharpness": float(torch.stack(sharp).mean()),

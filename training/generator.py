@@ -42,11 +42,12 @@ class Stage:
     gates: bool
 
 
-def identity_crop(images: Tensor, size: int = 112) -> Tensor:
+def identity_crop(images: Tensor, size: int) -> Tensor:
     """The inner face of an FFHQ crop `[N,3,S,S]` (rows 35:223, columns 32:220 of 256), at `size` pixels."""
     side = images.shape[-1] / 256
     rows, cols = slice(round(35 * side), round(223 * side)), slice(round(32 * side), round(220 * side))
-    return F.interpolate(images[:, :, rows, cols], size=(size, size), mode="bilinear", align_corners=False)
+    inner = images[:, :, rows, cols]
+    return F.interpolate(inner, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
 
 
 class AutoencoderTrainer:
@@ -224,10 +225,11 @@ class AutoencoderTrainer:
         return 0.5 * kept + 1.0 * moved + 0.05 * settle
 
     def _identity(self, pictures: Tensor, target: Tensor) -> Tensor:
+        size = self.recogniser.input_size
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
-                wanted = self.recogniser(identity_crop(target))
-            found = self.recogniser(identity_crop(pictures.clamp(-1.2, 1.2)))
+                wanted = self.recogniser(identity_crop(target, size))
+            found = self.recogniser(identity_crop(pictures.clamp(-1.2, 1.2), size))
         return 1 - (wanted.float() * found.float()).sum(1).mean()
 
     def _features(self, images: Tensor) -> list[Tensor]:

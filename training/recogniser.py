@@ -41,26 +41,26 @@ class Recipe:
     erase: float
     photometric: float
     steps: int
-    batch: int = 32
+    batch: int = 48
     rate: float = 2e-3
 
 
 RECOGNISER = Recipe(
     name="recogniser", architecture="ir-se", angular=True, margin=0.3, scale=24.0, seed=31,
     regression=1.0, erase=0.2, photometric=1.0,
-    steps=1500,
+    steps=900,
 )  # fmt: skip
 JUDGE = Recipe(
     name="judge", architecture="mobilefacenet", angular=False, margin=0.2, scale=20.0, seed=47, regression=0.5,
     erase=0.4,
-    photometric=0.8, steps=1500,
+    photometric=0.8, steps=900,
 )  # fmt: skip
 
 
 def build(recipe: Recipe) -> nn.Module:
     if recipe.architecture == "ir-se":
-        return IRSE(IRSEConfig(units=(1, 2, 2, 1), widths=(24, 48, 96, 192)))
-    return MobileFaceNet(MobileFaceNetConfig(width=0.5, blocks=(3, 5, 2)))
+        return IRSE(IRSEConfig(units=(1, 2, 2, 1), widths=(32, 64, 128, 256), input_size=64))
+    return MobileFaceNet(MobileFaceNetConfig(width=0.5, blocks=(3, 5, 2), input_size=80))
 
 
 class MarginHead(nn.Module):
@@ -90,7 +90,9 @@ class MarginHead(nn.Module):
 @torch.no_grad()
 def embed_all(net: nn.Module, heads: Heads, index: np.ndarray) -> Tensor:
     net.eval()
-    parts = [net(identity_crop(heads.images(index[i : i + 50]))) for i in range(0, len(index), 50)]
+    parts = [
+        net(identity_crop(heads.images(index[i : i + 50]), net.input_size)) for i in range(0, len(index), 50)
+    ]
     return torch.cat(parts)
 
 
@@ -131,7 +133,9 @@ def train_recogniser(recipe: Recipe, heads: Heads, folder: Path) -> nn.Module:
         images = erase(photometric(images, recipe.photometric), recipe.erase)
         net.train()
         with torch.autocast("cpu", torch.bfloat16):
-            embedding = net(identity_crop(images).contiguous(memory_format=torch.channels_last))
+            embedding = net(
+                identity_crop(images, net.input_size).contiguous(memory_format=torch.channels_last)
+            )
         margin = recipe.margin * min(1.0, max(0.0, 4 * progress - 0.6))
         label = torch.from_numpy(labels[index])
         embedding = embedding.float()

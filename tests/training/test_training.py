@@ -89,7 +89,7 @@ def test_augmentation_stays_in_range_and_keeps_the_shape() -> None:
 def test_identity_crop_takes_the_inner_face() -> None:
     image = torch.zeros(1, 3, 256, 256)
     image[:, :, 35:223, 32:220] = 1
-    torch.testing.assert_close(identity_crop(image), torch.ones(1, 3, 112, 112))
+    torch.testing.assert_close(identity_crop(image, 112), torch.ones(1, 3, 112, 112))
 
 
 def test_a_run_resumes_where_it_stopped(tmp_path: Path) -> None:
