@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from torch import Tensor
@@ -200,10 +201,10 @@ def parse_layers(text: str, models: Family, count: int) -> tuple[int, ...]:
         return tuple(models.ranking.layers)
     chosen: set[int] = set()
     for part in text.replace(" ", "").split(","):
-        first, _, last = part.partition("-")
-        if not first.isdecimal() or (last and not last.isdecimal()):
+        span = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part)
+        if span is None:
             raise InputError(f"layers: expected 'ranked', 4-6 or 3,5,6, found {text!r}.")
-        chosen.update(range(int(first), int(last or first) + 1))
+        chosen.update(range(int(span[1]), int(span[2] or span[1]) + 1))
     if not chosen or max(chosen) >= count:
         raise InputError(f"layers: these models have layers 0 to {count - 1}, found {text!r}.")
     return tuple(sorted(chosen))

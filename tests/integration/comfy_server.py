@@ -41,6 +41,18 @@ def why_no_comfy() -> str | None:
     return None
 
 
+def why_not() -> str | None:
+    """Why no server can be started here, or None."""
+    if comfy_directory() is None:
+        return "ComfyUI was not found: set COMFYUI_DIR to its checkout."
+    needs = "import aiohttp, comfyui_frontend_package, safetensors, skimage, torch"
+    if subprocess.run([comfy_python(), "-c", needs], capture_output=True, check=False).returncode:
+        return (
+            "This Python lacks ComfyUI's or this project's packages: set COMFYUI_PYTHON to one that has both."
+        )
+    return None
+
+
 def free_port() -> int:
     """A port nobody listens on right now."""
     with socket.socket() as probe:
