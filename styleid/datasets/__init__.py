@@ -1,0 +1,18 @@
+"""Photographs in and out, and whole folders of them."""
+
+from .folder import FileReport, RunOptions, Summary, run_files
+from .io import MAX_PIXELS, format_of, heic_support, read_photo, write_photo
+from .photograph import Photograph
+
+__all__ = [
+    "MAX_PIXELS",
+    "FileReport",
+    "Photograph",
+    "RunOptions",
+    "Summary",
+    "format_of",
+    "heic_support",
+    "read_photo",
+    "run_files",
+    "write_photo",
+]
