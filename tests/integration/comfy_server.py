@@ -34,22 +34,12 @@ def why_no_comfy() -> str | None:
     if comfy_directory() is None:
         return "ComfyUI was not found: set COMFYUI_DIR to its checkout and COMFYUI_PYTHON to its interpreter."
     probe = subprocess.run(
-        [comfy_python(), "-c", "import aiohttp, torch, yaml"], capture_output=True, check=False
+        [comfy_python(), "-c", "import aiohttp, comfyui_frontend_package, torch, yaml"],
+        capture_output=True,
+        check=False,
     )
     if probe.returncode:
         return "ComfyUI's requirements are not installed here: set COMFYUI_PYTHON to its interpreter."
-    return None
-
-
-def why_not() -> str | None:
-    """Why no server can be started here, or None."""
-    if comfy_directory() is None:
-        return "ComfyUI was not found: set COMFYUI_DIR to its checkout."
-    needs = "import aiohttp, comfyui_frontend_package, safetensors, skimage, torch"
-    if subprocess.run([comfy_python(), "-c", needs], capture_output=True, check=False).returncode:
-        return (
-            "This Python lacks ComfyUI's or this project's packages: set COMFYUI_PYTHON to one that has both."
-        )
     return None
 
 
