@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import InputError
 from . import faces
+from .errors import InputError
 from .family import Family, load_family
 from .pipeline.photo import Photo, split_pictures
 from .pipeline.picture import run_photo

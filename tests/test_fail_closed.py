@@ -14,8 +14,15 @@ from styleid.errors import StyleIDError
 from styleid.family import Recogniser
 from styleid.pipeline import face as face_steps
 from styleid.pipeline import picture as picture_steps
+from styleid.pipeline import track
 
 LEFT, RIGHT = (60, 70, 60), (170, 80, 70)
+
+
+@pytest.fixture(autouse=True)
+def one_target_per_face(monkeypatch):
+    """Fewer attempts before a face is given up: these tests give up a lot."""
+    monkeypatch.setattr(track, "TARGETS", 1)
 
 
 @pytest.fixture
@@ -26,7 +33,9 @@ def faces(make_face):
 @pytest.fixture
 def anonymizer(tiny_family, faces):
     def make(**options):
-        return Anonymizer(options.pop("family", tiny_family), **{"detect": lambda picture: faces, "seed": 1, **options})
+        return Anonymizer(
+            options.pop("family", tiny_family), **{"detect": lambda picture: faces, "seed": 1, **options}
+        )
 
     return make
 
@@ -82,7 +91,10 @@ def assert_blurred(result, picture, *, blurred=(LEFT, RIGHT)):
 @pytest.mark.parametrize("part", ["generator"])
 def test_a_generator_that_fails_from_the_start(anonymizer, tiny_family, photograph, part, failure):
     family = replace(tiny_family, **{part: Broken(tiny_family.generator, failure)})
-    for on_failure in ("block", "blur"):  # without a reconstruction the face was not measured: no blur can be verified
+    for on_failure in (
+        "block",
+        "blur",
+    ):  # without a reconstruction the face was not measured: no blur can be verified
         assert_withheld(anonymizer(family=family, on_failure=on_failure)(photograph())[0])
 
 
@@ -98,7 +110,9 @@ def test_a_network_that_fails_on_every_face(anonymizer, tiny_family, photograph,
 @pytest.mark.parametrize("role", ["recogniser", "judge"])
 def test_a_recogniser_that_fails(anonymizer, tiny_family, photograph, role, failure):
     whole = getattr(tiny_family, role)
-    family = replace(tiny_family, **{role: Recogniser(whole.name, Broken(whole.network, failure), whole.threshold)})
+    family = replace(
+        tiny_family, **{role: Recogniser(whole.name, Broken(whole.network, failure), whole.threshold)}
+    )
     for on_failure in ("block", "blur"):
         assert_withheld(anonymizer(family=family, on_failure=on_failure)(photograph())[0])
 
@@ -194,9 +208,13 @@ def test_faces_that_keep_appearing_are_never_let_out(anonymizer, photograph, mak
 
 
 def test_a_judge_that_always_sees_the_same_person(anonymizer, tiny_family, photograph):
-    same = Recogniser("judge", Broken(tiny_family.judge.network, lambda call, x: torch.ones(len(x), 512)), 0.2)
+    same = Recogniser(
+        "judge", Broken(tiny_family.judge.network, lambda call, x: torch.ones(len(x), 512)), 0.2
+    )
     for on_failure in ("block", "blur"):  # even blurred faces are recognised by it
-        assert_withheld(anonymizer(family=replace(tiny_family, judge=same), on_failure=on_failure)(photograph())[0])
+        assert_withheld(
+            anonymizer(family=replace(tiny_family, judge=same), on_failure=on_failure)(photograph())[0]
+        )
 
 
 def test_a_threshold_that_nothing_passes(anonymizer, tiny_family, photograph):

@@ -14,7 +14,6 @@ from torch import Tensor
 from ..errors import InputError, StyleIDError
 from ..faces import AlignedFaces, Face, align_faces, region_mask
 from ..latent import random_targets, swap_channels, swap_layers
-from ..metrics import identity_distance
 from ..pixel import match_colour, random_target_from_mask
 from ..privacy.levels import Attempt
 from ..randomness import derive_generator
@@ -22,7 +21,15 @@ from ..randomness import derive_generator
 if TYPE_CHECKING:
     from ..family import Family
 
-__all__ = ["Candidate", "SourceFace", "crop_size", "identity_layers", "make_candidate", "prepare_face"]
+__all__ = [
+    "Candidate",
+    "SourceFace",
+    "crop_size",
+    "decode_attempt",
+    "dress",
+    "identity_layers",
+    "prepare_face",
+]
 
 FEATHER = 0.03  # ramp around the area, as a share of the crop's side
 _SMALLEST_CROP = 256  # below this the recognisers see less than they could
@@ -39,8 +46,8 @@ class SourceFace:
     attributes: Tensor  # [1, A], A is 0 without an attribute net
     tuner: Tensor  # [1, D] embedding of the source
     judge: Tensor  # [1, D]
-    before_tuner: float  # source to reconstruction
-    before_judge: float
+    reconstruction_tuner: Tensor  # [1, D] embedding of the reconstruction
+    reconstruction_judge: Tensor  # [1, D]
     _masks: dict[str, Tensor] = field(default_factory=dict)
 
     def mask(self, area: str) -> Tensor:
@@ -86,36 +93,32 @@ def prepare_face(pixels: Tensor, face: Face, family: Family) -> SourceFace:
     labels = torch.zeros(crop.shape[:3], dtype=torch.int64) if family.parser is None else family.parse(crop)
     w_plus = family.encode(crop)
     reconstruction = family.decode(w_plus)
-    tuner, judge = family.recogniser.embed(crop), family.judge.embed(crop)
     return SourceFace(
         aligned=aligned,
         labels=labels,
         w_plus=w_plus,
         reconstruction=reconstruction,
         attributes=crop.new_zeros(1, 0) if family.attributes is None else family.attribute_confidences(crop),
-        tuner=tuner,
-        judge=judge,
-        before_tuner=float(identity_distance(tuner, family.recogniser.embed(reconstruction))),
-        before_judge=float(identity_distance(judge, family.judge.embed(reconstruction))),
+        tuner=family.recogniser.embed(crop),
+        judge=family.judge.embed(crop),
+        reconstruction_tuner=family.recogniser.embed(reconstruction),
+        reconstruction_judge=family.judge.embed(reconstruction),
     )
 
 
-def make_candidate(
-    source: SourceFace, attempt: Attempt, family: Family, seed: int, target: int, grey: bool
-) -> Candidate:
-    """The face that `attempt` makes of `source` with its `target`-th random identity.
+def decode_attempt(source: SourceFace, attempt: Attempt, family: Family, seed: int, target: int) -> Tensor:
+    """The face [1, G, G, 3] that `attempt` makes of `source` with its `target`-th random identity."""
+    return METHODS[attempt.method](source, attempt, family, derive_generator(seed, target))
 
-    Raises StyleIDError where a step fails or returns NaN.
-    """
-    decoded = METHODS[attempt.method](source, attempt, family, derive_generator(seed, target))  # [1, G, G, 3]
-    crop = source.aligned.crops  # [1, S, S, 3]
-    new = _resized(decoded, crop.shape[1])
-    new = match_colour(new, crop, source.mask("face"))
-    mask = source.mask(attempt.area)
+
+def dress(source: SourceFace, attempt: Attempt, decoded: Tensor, grey: bool) -> Candidate:
+    """A decoded face in the source's colours, ready to paste. Raises StyleIDError where a step returns NaN."""
+    crop, mask = source.aligned.crops, source.mask(attempt.area)
+    new = match_colour(_resized(decoded, crop.shape[1]), crop, source.mask("face"))  # [1, S, S, 3]
     if grey:
         new = new.mean(-1, keepdim=True).expand_as(new).contiguous()
     if not (bool(torch.isfinite(new).all()) and bool(torch.isfinite(mask).all())):
-        raise StyleIDError("The colour match returned NaN or infinite values.")
+        raise StyleIDError("The colour match or the area's mask holds NaN or infinite values.")
     return Candidate(attempt, new, mask, decoded, torch.lerp(crop, new, mask[..., None]))
 
 

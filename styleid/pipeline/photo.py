@@ -43,7 +43,7 @@ class Photo:
         pixels = colour.to(torch.float32)
         if values.is_floating_point():
             low, high = float(pixels.min()), float(pixels.max())
-            if not (_LOWEST <= low and high <= _HIGHEST):  # also when NaN
+            if not (low >= _LOWEST and high <= _HIGHEST):  # also when NaN
                 raise InputError(
                     f"Pictures of floats must lie in 0..1 without NaN, found {low:g} .. {high:g}. "
                     "Divide by the value of white, or clamp."

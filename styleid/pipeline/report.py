@@ -95,13 +95,13 @@ def _distances(track: Track, settings: Settings, after: Tensor | None) -> dict[s
     """By recogniser; `after` [1, S, S, 3] is the face in the output, None when there is no output."""
     source, family = track.source, settings.family
     table = {}
-    for recogniser, embedding, before in (
-        (family.recogniser, source.tuner, source.before_tuner),
-        (family.judge, source.judge, source.before_judge),
+    for recogniser, embedding, reconstruction in (
+        (family.recogniser, source.tuner, source.reconstruction_tuner),
+        (family.judge, source.judge, source.reconstruction_judge),
     ):
         table[recogniser.name] = {
-            "before": before,
-            "swap": _swapped(track, recogniser),
+            "before": float(identity_distance(embedding, reconstruction)),
+            "swap": _swapped(track, recogniser, reconstruction),
             "after": None if after is None else float(identity_distance(embedding, recogniser.embed(after))),
             "threshold": recogniser.threshold,
         }
@@ -109,11 +109,10 @@ def _distances(track: Track, settings: Settings, after: Tensor | None) -> dict[s
     return table
 
 
-def _swapped(track: Track, recogniser: Recogniser) -> float | None:
+def _swapped(track: Track, recogniser: Recogniser, reconstruction: Tensor) -> float | None:
     if track.candidate is None:
         return None
-    swapped = recogniser.embed(track.candidate.decoded)
-    return float(identity_distance(recogniser.embed(track.source.reconstruction), swapped))
+    return float(identity_distance(reconstruction, recogniser.embed(track.candidate.decoded)))
 
 
 def _attributes(track: Track, settings: Settings, after: Tensor) -> dict[str, dict[str, float | bool]]:

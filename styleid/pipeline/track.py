@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -12,8 +13,11 @@ from ..errors import StyleIDError
 from ..faces import Face
 from ..metrics import identity_distance, pairwise_identity_distance
 from ..privacy.levels import Attempt
-from .face import Candidate, SourceFace, make_candidate, prepare_face
+from .face import Candidate, SourceFace, decode_attempt, dress, prepare_face
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..family import Family
 
 __all__ = ["TARGETS", "Track", "guarded_reason"]
 
@@ -59,13 +63,17 @@ class Track:
         """
         if self.failed is not None:
             return
+        family = settings.family
         reason = "no setting of this level moved the face past the threshold"
         for attempt, target in self._settings:
             self.attempts += 1
             self.last = attempt
             try:
-                candidate = make_candidate(self.source, attempt, settings.family, self.seed, target, grey)
-                if _promising(self.source, candidate, settings, sources):
+                decoded = decode_attempt(self.source, attempt, family, self.seed, target)
+                if not _moves(self.source.reconstruction_tuner, decoded, family):
+                    continue  # what the encoder lost is not credited to the swap
+                candidate = dress(self.source, attempt, decoded, grey)
+                if _hides(self.source, candidate, family, sources):
                     self.candidate = candidate
                     return
             except Exception as error:  # a failed attempt is an attempt that hid nothing
@@ -80,17 +88,15 @@ def guarded_reason(step: str, error: Exception) -> str:
     return f"{step} failed: {detail}"
 
 
-def _promising(source: SourceFace, candidate: Candidate, settings: Settings, sources: Tensor) -> bool:
-    """Checks on the crop, before the cost of pasting and detecting.
+def _moves(before: Tensor, crop: Tensor, family: Family) -> bool:
+    """Whether the tuner takes a crop [1, S, S, 3] for someone else than the embedding `before` [1, D]."""
+    tuner = family.recogniser
+    return float(identity_distance(before, tuner.embed(crop))) > tuner.threshold
 
-    Source to output and reconstruction to swapped face must both move: what the encoder lost is not credited
-    to the swap.
-    """
-    family = settings.family
-    tuner = family.recogniser.embed
-    moved = identity_distance(source.tuner, tuner(candidate.composite))
-    swapped = identity_distance(tuner(source.reconstruction), tuner(candidate.decoded))
-    if min(float(moved), float(swapped)) <= family.recogniser.threshold:
+
+def _hides(source: SourceFace, candidate: Candidate, family: Family, sources: Tensor) -> bool:
+    """What the verification will ask, on the crop and before the cost of pasting and detecting."""
+    if not _moves(source.tuner, candidate.composite, family):
         return False
     judged = family.judge.embed(candidate.composite)
     return float(pairwise_identity_distance(judged, sources).min()) > family.judge.threshold

@@ -53,7 +53,7 @@ def test_dtype_is_the_sources(codes, dtype):
 
 @pytest.mark.parametrize("layers", [[6], [-1], [1.0], [True], ["1"], 3.5, None])
 def test_wrong_layers_raise(codes, layers):
-    with pytest.raises(InputError, match="[Ll]ayer"):
+    with pytest.raises(InputError, match=r"[Ll]ayer"):
         swap_layers(*codes, layers)
 
 
