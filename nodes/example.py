@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..styleid.demo import EXAMPLES, example_photograph
+EXAMPLES = ("astronaut", "group")
 
 
 class StyleIDExamplePhoto:
@@ -35,4 +35,6 @@ class StyleIDExamplePhoto:
         }
 
     def execute(self, *, photograph: str) -> tuple[Tensor]:
+        from ..styleid.demo import example_photograph
+
         return (example_photograph(photograph)[None],)
