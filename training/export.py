@@ -1,6 +1,7 @@
 """Writes trained networks into `models/` as safetensors and their entries into `models/manifest.json`.
 
-Weight matrices and kernels are stored in fp16; biases and statistics, which are small, stay in fp32.
+Weight matrices and kernels are stored in fp16, biases and statistics in fp32; figures are measured on networks rounded
+like that.
 """
 
 from __future__ import annotations
@@ -8,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
-__all__ = ["Entry", "edit_manifest", "export", "register", "rounded", "save_network"]
+from styleid.networks import write_network
+
+__all__ = ["Entry", "edit_manifest", "export", "register", "rounded"]
 
 LICENCE = "MIT"
 TRAINED_ON = "heads rendered from the ICT-FaceKit morphable model (USC ICT, MIT); no photograph of a person"
@@ -33,20 +35,10 @@ class Entry:
     figures: dict[str, float]
 
 
-def save_network(network: nn.Module, kind: str, path: Path) -> None:
-    tensors = {
-        key: (value.half() if value.ndim > 1 and value.is_floating_point() else value).contiguous()
-        for key, value in network.state_dict().items()
-    }
-    config = json.dumps(asdict(network.config))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={"format": "styleid-1", "kind": kind, "config": config})
-
-
 def export(entry: Entry, models: Path) -> None:
     """Save one network and write (or replace) its manifest entry."""
     path = models / f"{entry.name}.safetensors"
-    save_network(entry.network, entry.kind, path)
+    write_network(entry.network, path, entry.kind)
     register(entry.name, entry.kind, path, models, entry.input, entry.figures)
 
 
