@@ -14,7 +14,7 @@ from ._mtcnn import Mtcnn, load_mtcnn
 from ._scrfd import detect_scrfd, load_scrfd
 
 # Longer side, in pixels, of the picture that is searched: upright, and turned.
-_UPRIGHT, _TURNED = 2400, 800
+_UPRIGHT, _TURNED = 2400, 720
 _CASCADE_UPRIGHT, _CASCADE_TURNED = 640, 480
 # The networks tolerate 30 degrees to either side, the cascades about 20.
 _TURNS = (60, 120, 180, 240, 300)

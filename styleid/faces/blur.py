@@ -16,17 +16,17 @@ from .face import Face
 __all__ = ["blur_faces"]
 
 # The FFHQ crop holds the whole head; its side is about 2.4 times the height from brow to chin.
-_CELLS = 11
-# The covered ellipse, as shares of the crop's half side (up to the crop's corners, so that hair is inside).
-_REACH = 1.0
+_CELLS = 13
+# Radius of the covered disk in half sides of the crop: hair and the back of a turned head are inside.
+_REACH = 1.25
 
 
 def blur_faces(images: torch.Tensor, faces: AlignedFaces | Sequence[Sequence[Face]]) -> torch.Tensor:
     """Blurs every head in photographs [B, H, W, 3] -> a new [B, H, W, 3].
 
     faces: aligned faces, or for each photograph its faces. Each head is averaged down to about five cells from brow
-    to chin (no recogniser, and no person, makes a face of that) and enlarged smoothly over an ellipse that covers
-    the head with hair and a margin. Pixels outside the ellipses keep their bits.
+    to chin (no recogniser, and no person, makes a face of that) and enlarged smoothly over a disk that covers
+    the head with hair and a margin. Pixels outside the disks keep their bits.
     """
     if images.ndim != 4 or images.shape[-1] != 3:
         raise InputError(f"Photographs must be [B, H, W, 3], found {list(images.shape)}.")
@@ -38,12 +38,11 @@ def blur_faces(images: torch.Tensor, faces: AlignedFaces | Sequence[Sequence[Fac
         raise InputError(f"Faces were given for more than the {len(images)} photographs.")
     out = images.clone()
     for frame, face in pairs:
-        # Averages are taken of the source, never of a neighbour's result: the order does not matter much.
-        _blur_head(images[frame], out[frame], _head_ellipse(face))
+        _blur_head(images[frame], out[frame], _head_disk(face))
     return out
 
 
-def _head_ellipse(face: Face) -> np.ndarray:
+def _head_disk(face: Face) -> np.ndarray:
     """[2, 3]: photograph pixel -> coordinates in which the head is the unit disk; holds the detector's box too."""
     quad = ffhq_quad(face.landmarks)
     centre = quad.mean(0)

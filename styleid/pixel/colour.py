@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import torch
 from skimage.color import lab2rgb, rgb2lab
@@ -68,4 +70,6 @@ def _lab(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndarr
     t, s = rgb2lab(target), rgb2lab(source)
     mean_t, mean_s = t[inside].mean(0), s[inside].mean(0)
     gain = np.clip(s[inside].std(0) / np.maximum(t[inside].std(0), 1e-3), 0.25, 4.0)
-    return lab2rgb((t - mean_t) * gain + mean_s)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # colours outside sRGB are clipped, as wished
+        return lab2rgb((t - mean_t) * gain + mean_s)

@@ -1,0 +1,121 @@
+"""Colour match and masked blend."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from skimage.exposure import match_histograms
+
+from styleid.errors import InputError
+from styleid.pixel import masked_blend, match_colour
+
+
+def pair(size: int = 64) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Source, target [S, S, 3] of different colours, and a disk mask [S, S]."""
+    generator = torch.Generator().manual_seed(0)
+    source = torch.rand(size, size, 3, generator=generator) * 0.4 + torch.tensor([0.5, 0.3, 0.2])
+    target = torch.rand(size, size, 3, generator=generator) * 0.5
+    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    mask = ((x - size / 2) ** 2 + (y - size / 2) ** 2 < (size / 3) ** 2).float()
+    return source, target, mask
+
+
+def test_source_is_exact_where_the_area_is_zero() -> None:
+    source, target, area = pair()
+    out = masked_blend(source, target, area)
+    assert torch.equal(out[area == 0], source[area == 0])
+    assert not torch.equal(out[area > 0], source[area > 0])
+
+
+def test_without_match_and_feather_it_is_a_plain_composite() -> None:
+    source, target, area = pair()
+    out = masked_blend(source, target, area * 0.25, feather=0, match="none")
+    assert torch.allclose(out, source + (target - source) * 0.25 * area[..., None])
+    out = masked_blend(source, target, area, feather=0, match="none")
+    assert torch.equal(out[area > 0], target[area > 0])
+
+
+def test_feather_is_inside_the_area_and_monotone() -> None:
+    source, target, area = torch.zeros(60, 60, 3), torch.ones(60, 60, 3), torch.zeros(60, 60)
+    area[10:50, 10:50] = 1
+    row = masked_blend(source, target, area, feather=0.1, match="none")[30, :, 0]
+    assert row[9] == 0 and 0 < row[10] < row[12] < row[14] <= 1
+    assert row[20:40].min() == 1
+
+
+def test_the_pictures_border_is_no_edge() -> None:
+    out = masked_blend(torch.zeros(40, 40, 3), torch.ones(40, 40, 3), torch.ones(40, 40), match="none")
+    assert torch.equal(out, torch.ones(40, 40, 3))
+
+
+def test_histogram_equals_scikit_image_inside_the_mask() -> None:
+    source, target, mask = pair()
+    inside = mask > 0.5
+    matched = match_colour(target, source, mask)
+    wanted = match_histograms(
+        target[inside][:, None].double().numpy(), source[inside][:, None].double().numpy(), channel_axis=-1
+    )
+    assert np.allclose(matched[inside].numpy(), wanted[:, 0], atol=1e-5)
+
+
+def test_lab_moves_mean_and_spread() -> None:
+    source, target, mask = pair()
+    matched = match_colour(target, source, mask, "lab")
+    inside = mask > 0.5
+    before = (target[inside].mean(0) - source[inside].mean(0)).abs().max()
+    after = (matched[inside].mean(0) - source[inside].mean(0)).abs().max()
+    assert after < 0.25 * before
+
+
+def test_colours_outside_the_face_do_not_count() -> None:
+    source, target, mask = pair()
+    painted = torch.where(mask[..., None] > 0, source, torch.tensor([0.0, 1.0, 0.0]))
+    assert torch.equal(match_colour(target, painted, mask), match_colour(target, source, mask))
+    area = torch.ones_like(mask)
+    inside = mask > 0
+    with_face = masked_blend(painted, target, area, face=mask)
+    assert torch.allclose(with_face[inside], masked_blend(source, target, area, face=mask)[inside])
+
+
+def test_an_empty_mask_changes_no_colour_and_no_pixel() -> None:
+    source, target, mask = pair()
+    assert torch.equal(match_colour(target, source, mask * 0), target)
+    assert torch.equal(masked_blend(source, target, mask * 0), source)
+
+
+def test_batches_equal_single_images() -> None:
+    source, target, area = pair()
+    batch = masked_blend(torch.stack([source, target]), torch.stack([target, source]), area)
+    assert torch.equal(batch[0], masked_blend(source, target, area))
+    assert torch.equal(batch[1], masked_blend(target, source, area))
+    areas = torch.stack([area, 1 - area])
+    batch = masked_blend(torch.stack([source, target]), torch.stack([target, source]), areas)
+    assert torch.equal(batch[1], masked_blend(target, source, 1 - area))
+
+
+def test_light_takes_over_the_sources_shadow() -> None:
+    ramp = torch.linspace(0.2, 0.9, 64)[None, :, None].expand(64, 64, 3).contiguous()
+    flat = torch.full((64, 64, 3), 0.55)
+    out = masked_blend(ramp, flat, torch.ones(64, 64), match="none", light=1.0)
+    assert (out - ramp).abs().mean() < 0.3 * (flat - ramp).abs().mean()
+
+
+def test_results_stay_in_range() -> None:
+    source, target, area = pair()
+    for match in ("histogram", "lab", "none"):
+        out = masked_blend(source, target, area, match=match, light=1.0)
+        assert 0 <= out.min() and out.max() <= 1 and torch.isfinite(out).all()
+
+
+def test_wrong_arguments_are_refused() -> None:
+    source, target, area = pair()
+    for bad in (
+        lambda: masked_blend(source, target[:32], area),
+        lambda: masked_blend(source, target, area[:32]),
+        lambda: masked_blend(source, target, area, feather=-1),
+        lambda: masked_blend(source, target, area, match="magic"),
+        lambda: masked_blend(source, target, area, light=3),
+    ):
+        with pytest.raises(InputError):
+            bad()
