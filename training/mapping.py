@@ -42,7 +42,7 @@ def mean_codes(heads: Heads, encoder: Encoder, index) -> Tensor:
 
 
 def fit_mapping(
-    heads: Heads, generator: Generator, encoder: Encoder, folder: Path, *, steps: int = 3000, seed: int = 81
+    heads: Heads, generator: Generator, encoder: Encoder, folder: Path, *, steps: int = 1500, seed: int = 81
 ) -> None:
     """Train `generator.style` in place and set `generator.w_mean`."""
     torch.manual_seed(seed)

@@ -41,7 +41,7 @@ def evaluate_parser(net: UNetParser, heads: Heads, count: int = 240) -> dict[str
     return {"accuracy": float(table.diag().sum() / table.sum()), "mean_iou": float(iou.mean())}
 
 
-def train_parser(heads: Heads, folder: Path, *, steps: int = 4000, seed: int = 11) -> UNetParser:
+def train_parser(heads: Heads, folder: Path, *, steps: int = 1050, seed: int = 11) -> UNetParser:
     """Cross-entropy over classes weighted against their rarity; any input scale from 64 to 128 pixels."""
     torch.manual_seed(seed)
     net = UNetParser(ParserConfig()).to(memory_format=torch.channels_last)

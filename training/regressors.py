@@ -47,7 +47,7 @@ def loose_crops(images: Tensor, points: Tensor, size: int) -> tuple[Tensor, Tens
     return crop, moved
 
 
-def train_landmarks(heads: Heads, folder: Path, *, steps: int = 1800, seed: int = 53) -> LandmarkNet:
+def train_landmarks(heads: Heads, folder: Path, *, steps: int = 500, seed: int = 53) -> LandmarkNet:
     torch.manual_seed(seed)
     batch = 24
     net = LandmarkNet(LandmarkConfig()).to(memory_format=torch.channels_last)
@@ -96,7 +96,7 @@ def evaluate_landmarks(net: LandmarkNet, heads: Heads) -> dict[str, float]:
     return {"error_percent_of_eye_distance": float(100 * error.mean()), "face_score_accuracy": float(correct)}
 
 
-def train_attributes(heads: Heads, folder: Path, *, steps: int = 1500, seed: int = 61) -> AttributeNet:
+def train_attributes(heads: Heads, folder: Path, *, steps: int = 600, seed: int = 61) -> AttributeNet:
     torch.manual_seed(seed)
     batch = 24
     net = AttributeNet(AttributeConfig(names=heads.names, input_size=112)).to(

@@ -24,7 +24,7 @@ def one_hot(labels: Tensor) -> Tensor:
 
 
 def train_segmentation(
-    heads: Heads, generator: Generator, encoder: Encoder, parser: UNetParser, folder: Path, *, steps: int = 1500,
+    heads: Heads, generator: Generator, encoder: Encoder, parser: UNetParser, folder: Path, *, steps: int = 400,
     seed: int = 71,
 ) -> Encoder:  # fmt: skip
     """Follow the image encoder's codes, and every second step the mask itself: parse(decode(code)) = labels."""
