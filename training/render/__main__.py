@@ -1,0 +1,34 @@
+"""`python -m training.render --model ict_face.npz --out SHARDS --identities N --states K`: render the data set.
+
+The model file comes from `python -m training.render.convert`. Shards that exist are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from pathlib import Path
+
+from .dataset import Job, render_dataset
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    parser = argparse.ArgumentParser(prog="python -m training.render", description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="file written by training.render.convert")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
+    parser.add_argument("--identities", type=int, required=True)
+    parser.add_argument("--states", type=int, default=5, help="pictures of each identity")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--processes", type=int, default=1)
+    options = vars(parser.parse_args())
+    processes = options.pop("processes")
+    job = Job(**options)
+    started = time.monotonic()
+    for done, shard in enumerate(render_dataset(job, processes), 1):
+        logging.info("shard %d written; %.0f s for %d", shard, time.monotonic() - started, done)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Renders identities in several states each into shards that can be resumed."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .labels import attributes, parameter_vector
+from .model import FaceModel
+from .renderer import Renderer
+from .sampler import Sampler
+
+__all__ = ["SHARD_IDENTITIES", "Job", "draw_identity", "draw_state", "render_dataset", "shard_path"]
+
+log = logging.getLogger(__name__)
+SHARD_IDENTITIES = 20
+# One core per process: several processes that each start threads for all cores slow each other down.
+SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to render. identities and states: how many persons, and pictures of each."""
+
+    model: Path
+    out: Path
+    identities: int
+    states: int
+    seed: int = 7
+    size: int = 128
+
+    @property
+    def shards(self) -> int:
+        return -(-self.identities // SHARD_IDENTITIES)
+
+
+def shard_path(out: Path, shard: int) -> Path:
+    return out / f"s{shard:04d}.npz"
+
+
+def draw_identity(sampler: Sampler, seed: int, identity: int):
+    """Identity number `identity` of the data set `seed`, independent of all others."""
+    return sampler.identity(np.random.default_rng([seed, 0, identity]))
+
+
+def draw_state(sampler: Sampler, seed: int, identity: int, state: int, person):
+    """State number `state` of that identity; `person` is its `Identity`."""
+    return sampler.state(np.random.default_rng([seed, 1, identity, state]), person)
+
+
+def render_dataset(job: Job, processes: int = 1) -> Iterator[int]:
+    """Render the shards of `job` that do not exist yet; yields the number of each as it is finished."""
+    job.out.mkdir(parents=True, exist_ok=True)
+    missing = [shard for shard in range(job.shards) if not shard_path(job.out, shard).is_file()]
+    log.info("%d of %d shards to render", len(missing), job.shards)
+    if not missing:
+        return
+    os.environ.update(SINGLE_THREAD)  # read by the libraries when a spawned process imports them
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(min(processes, len(missing)), _start_worker, (job,)) as pool:
+        yield from pool.imap_unordered(_render_in_worker, missing)
+
+
+_worker: tuple[Job, Renderer] | None = None  # of a spawned process: the OpenGL context cannot travel
+
+
+def _start_worker(job: Job) -> None:
+    global _worker
+    cv2.setNumThreads(1)
+    _worker = job, Renderer(FaceModel(job.model), size=job.size, cache=job.out / "cache")
+
+
+def _render_in_worker(shard: int) -> int:
+    job, renderer = _worker
+    write_shard(job, renderer, shard)
+    return shard
+
+
+def write_shard(job: Job, renderer: Renderer, shard: int) -> None:
+    """Render 20 identities and write them at once, so that an interrupted run leaves no half shard."""
+    last = min((shard + 1) * SHARD_IDENTITIES, job.identities)
+    rows = []
+    for identity in range(shard * SHARD_IDENTITIES, last):
+        rows += _render_identity(job, renderer, identity)
+    arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0] if name != "names"}
+    path = shard_path(job.out, shard)
+    unfinished = path.with_name(f"{path.stem}.tmp.npz")
+    np.savez(unfinished, **arrays, names=rows[0]["names"])
+    unfinished.replace(path)
+
+
+def _render_identity(job: Job, renderer: Renderer, number: int) -> list[dict[str, np.ndarray]]:
+    model = renderer.model
+    sampler = Sampler(model.axes, model.expression_names)
+    person = draw_identity(sampler, job.seed, number)
+    rows = []
+    for j in range(job.states):
+        state = draw_state(sampler, job.seed, number, j, person)
+        picture = renderer.render(person, state)
+        known = attributes(model.axes, model.expression_names, person, state)
+        rows.append(
+            {
+                "img": picture.image,
+                "lab": picture.labels,
+                "lm68": picture.landmarks68,
+                "lm5": picture.landmarks5,
+                "vec": parameter_vector(person, state),
+                "att": np.array(list(known.values())),
+                "ident": np.array(number),
+                "names": np.array(list(known)),
+            }
+        )
+    return rows
