@@ -19,7 +19,7 @@ _CASCADE_UPRIGHT, _CASCADE_TURNED = 640, 480
 # The networks tolerate 30 degrees to either side, the cascades about 20.
 _TURNS = (60, 120, 180, 240, 300)
 _CASCADE_TURNS = tuple(range(40, 360, 40))
-_SMALLEST = 20  # pixels, in the searched picture
+_SMALLEST, _SMALLEST_TURNED = 20, 24  # pixels, in the searched picture
 _LEAST_SCORE = 0.5
 
 
@@ -51,7 +51,7 @@ def _turned(base: View, angle: float, longest: int) -> View:
 def _by_networks(view: View, min_size: float, mtcnn: Mtcnn | None, scrfd: Any | None) -> list[Candidate]:
     found = [] if scrfd is None else detect_scrfd(scrfd, view)
     if mtcnn is not None:
-        least = max(_SMALLEST, min_size / view.scale)
+        least = max(_SMALLEST if view.angle == 0 else _SMALLEST_TURNED, min_size / view.scale)
         _, scores, points = mtcnn.detect(view.image, min_size=least, threshold=_LEAST_SCORE)
         found += [from_landmarks(p, float(s), "mtcnn") for s, p in zip(scores, points, strict=True)]
     return [view.place(one) for one in found]

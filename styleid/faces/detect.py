@@ -27,6 +27,7 @@ _SCRFD_FACE = 0.5
 _VOTES_WEIGHT, _VIEW_WEIGHT, _NET_WEIGHT = 0.15, 0.05, 0.1
 # With a network there, a single window of a cascade is not looked at again.
 _FEWEST_VOTES = 2
+_MOST_LOOKS = 4
 _CASCADES = ("haar", "lbp")
 # The second look at a box of a cascade or of a user: sizes to try, and turns in degrees.
 _LOOK_SIDES = (0.85, 1.1)
@@ -68,29 +69,35 @@ def _judge(photo: torch.Tensor, members: list[Candidate], landmark_net: nn.Modul
     votes = max((member.votes for member in members if member.detector in _CASCADES), default=0)
     mtcnn = load_mtcnn()
     if networks:
-        look = look_again(photo, networks[0], mtcnn=mtcnn, landmark_net=landmark_net)
+        # Turned views see false faces in true ones: the best few of one place each get their second look.
+        looks = [
+            look_again(photo, one, mtcnn=mtcnn, landmark_net=landmark_net) for one in networks[:_MOST_LOOKS]
+        ]
+        first, look = max(
+            zip(networks, looks, strict=False), key=lambda pair: _belief(*pair, len(networks), votes)
+        )
     elif mtcnn is not None and votes < _FEWEST_VOTES:
         return None
     else:
-        look = look_again(photo, members[0], mtcnn=mtcnn, landmark_net=landmark_net, sides=_LOOK_SIDES)
-    belief = _belief(networks, votes, look)
+        first = members[0]
+        look = look_again(photo, first, mtcnn=mtcnn, landmark_net=landmark_net, sides=_LOOK_SIDES)
+    belief = _belief(first, look, len(networks), votes)
     if belief < _FACE:
         return None
     return _face(look.landmarks, belief, "+".join(sorted({member.detector for member in members})))
 
 
-def _belief(networks: list[Candidate], votes: int, look: Look) -> float:
-    """0..1: the mean opinion of the networks that looked, raised by agreement."""
-    agreement = _VOTES_WEIGHT * score_of_votes(votes) + _VIEW_WEIGHT * min(2, max(0, len(networks) - 1))
-    scrfd = max((one.score for one in networks if one.detector == "scrfd"), default=0.0)
-    if scrfd >= _SCRFD_FACE:
-        return min(1.0, max(scrfd, _FACE))
+def _belief(first: Candidate, look: Look, views: int, votes: int) -> float:
+    """0..1: the mean opinion of the networks that looked, raised by agreement of further views and of windows."""
+    agreement = _VOTES_WEIGHT * score_of_votes(votes) + _VIEW_WEIGHT * min(2, max(0, views - 1))
+    if first.detector == "scrfd" and first.score >= _SCRFD_FACE:
+        return min(1.0, max(first.score, _FACE))
     if look.onet is None:
         # Only cascades are here: they count in full, and the landmark net decides where they hesitate.
         alone = score_of_votes(votes) + 0.25
         return min(1.0, alone if look.net is None else (alone + 2 * look.net) / 3)
     # The second look asked twice; the cascade's own score is the third opinion.
-    opinion = (networks[0].score + 2 * look.onet) / 3 if networks else look.onet
+    opinion = look.onet if first.detector in _CASCADES else (first.score + 2 * look.onet) / 3
     return min(1.0, opinion + agreement + _NET_WEIGHT * (look.net or 0.0))
 
 

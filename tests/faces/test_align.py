@@ -144,7 +144,9 @@ def test_overlapping_faces_have_a_defined_order() -> None:
     second = align_faces(photos, [[large, small]], 64)
     colours = torch.tensor([0.25, 0.75])[:, None, None, None].expand(2, 64, 64, 3)
     ones = torch.ones(2, 64, 64)
-    assert torch.equal(paste_faces(photos, colours, ones, first), paste_faces(photos, colours.flip(0), ones, second))
+    assert torch.equal(
+        paste_faces(photos, colours, ones, first), paste_faces(photos, colours.flip(0), ones, second)
+    )
 
 
 def test_large_photographs_are_pasted_band_by_band(monkeypatch: pytest.MonkeyPatch) -> None:
