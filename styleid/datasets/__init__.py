@@ -1,7 +1,8 @@
 """Photographs in and out, and whole folders of them."""
 
 from .folder import FileReport, RunOptions, Summary, run_files
-from .io import MAX_PIXELS, format_of, heic_support, read_photo, write_photo
+from .heic import heic_support
+from .io import MAX_PIXELS, format_of, read_photo, write_photo
 from .photograph import Photograph
 
 __all__ = [

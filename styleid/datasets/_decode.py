@@ -61,7 +61,9 @@ def _check_frames(picture: ImageFile.ImageFile, notes: list[str]) -> None:
     if count == 1:
         return
     if picture.format in ("MPO", "HEIF"):
-        notes.append(f"left behind: {count - 1} further image(s) stored in the file (preview, depth or second view)")
+        notes.append(
+            f"left behind: {count - 1} further image(s) stored in the file (preview, depth or second view)"
+        )
     elif picture.format == "TIFF":
         reduced = []
         for page in range(count):
@@ -80,11 +82,15 @@ def _check_tiff(picture: ImageFile.ImageFile) -> None:
     tags = picture.tag_v2
     bits = set(tags.get(_BITS_PER_SAMPLE, (1,)))
     if picture.mode in ("I", "F"):
-        raise ImageError("This TIFF holds 32-bit or signed values, whose white is unknown. Save it with 16 bits.")
+        raise ImageError(
+            "This TIFF holds 32-bit or signed values, whose white is unknown. Save it with 16 bits."
+        )
     if picture.mode.startswith("I;16") and bits != {16}:
         raise ImageError(f"This TIFF holds {max(bits)}-bit values. Save it with 8 or 16 bits.")
     if max(bits) > 8 and len(picture.getbands()) > 1 and tags.get(_PLANAR, 1) == 2:
-        raise ImageError("This TIFF holds 16-bit colours in separate planes. Save it with interleaved channels.")
+        raise ImageError(
+            "This TIFF holds 16-bit colours in separate planes. Save it with interleaved channels."
+        )
 
 
 def _sixteen_bit(picture: ImageFile.ImageFile, file: BinaryIO) -> tuple[np.ndarray, np.ndarray | None] | None:
@@ -98,7 +104,11 @@ def _sixteen_bit(picture: ImageFile.ImageFile, file: BinaryIO) -> tuple[np.ndarr
         bytes_ = np.asarray(_as_rgba(file)).astype(np.uint16)  # L high, L low, alpha high, alpha low
         both = bytes_[..., ::2] << 8 | bytes_[..., 1::2]
         return both[..., :1], both[..., 1]
-    if raw.partition(";")[0] not in ("RGB", "RGBA", "RGBX") or raw.partition(";")[2] not in ("16B", "16L", "16N"):
+    if raw.partition(";")[0] not in ("RGB", "RGBA", "RGBX") or raw.partition(";")[2] not in (
+        "16B",
+        "16L",
+        "16N",
+    ):
         return None
     # Pillow keeps the upper byte of each value. Told that the bytes are in the other order, it keeps the lower one.
     both = np.asarray(picture).astype(np.uint16) << 8 | np.asarray(_other_bytes(picture, file))

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import ImageError
+from .heic import register_heic
 from .photograph import Photograph
 
 __all__ = ["FORMATS", "encode"]
@@ -93,7 +94,7 @@ def _bmp(photo: Photograph) -> bytes:
 
 
 def _heif(photo: Photograph) -> bytes:
-    if "HEIF" not in Image.SAVE:
+    if not register_heic():
         raise ImageError("HEIC is written with pillow-heif. Install it, or name another format.")
     return _pillow(photo, "HEIF", quality=QUALITY, chroma=444)
 
@@ -131,7 +132,10 @@ def _png16(photo: Photograph) -> bytes:
     filtered[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    parts = [b"\x89PNG\r\n\x1a\n", _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0))]
+    parts = [
+        b"\x89PNG\r\n\x1a\n",
+        _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)),
+    ]
     if photo.icc:
         parts.append(_chunk(b"iCCP", b"ICC\0\0" + zlib.compress(photo.icc)))
     data = zlib.compress(filtered, 4)

@@ -52,7 +52,9 @@ def walk(root: Path, leave_out: Sequence[Path] = ()) -> Iterator[Found]:
 def _walk(folder: Path, leave_out: Sequence[Path], seen: set[tuple[int, int]]) -> Iterator[Found]:
     try:
         status = folder.stat()
-        names = sorted(name for name in os.listdir(folder) if not name.startswith(".") and name not in _SYSTEM)
+        names = sorted(
+            name for name in os.listdir(folder) if not name.startswith(".") and name not in _SYSTEM
+        )
     except OSError as error:
         yield Found(folder, f"this folder cannot be read ({error.strerror or type(error).__name__})")
         return

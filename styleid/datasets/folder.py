@@ -131,7 +131,9 @@ def _plan(source: Path, target: Path, report: Path | None) -> tuple[list[_Job], 
         raise InputError(f"The input {str(source)!r} does not exist.")
     if source.is_dir():
         if target.exists() and not target.is_dir():
-            raise InputError(f"The input is a folder, but the output {str(target)!r} is a file. Name a folder.")
+            raise InputError(
+                f"The input is a folder, but the output {str(target)!r} is a file. Name a folder."
+            )
         if same_file(source, target) or target.resolve() in source.resolve().parents:
             raise InputError("The output folder holds the input. Name a folder below it or elsewhere.")
         report = target / "report.json" if report is None else report
@@ -140,7 +142,9 @@ def _plan(source: Path, target: Path, report: Path | None) -> tuple[list[_Job], 
     if target.is_dir() or not target.suffix:
         target = target / source.name
     if same_file(source, target):
-        raise InputError("The output is the input itself, which is never overwritten. Name another file or folder.")
+        raise InputError(
+            "The output is the input itself, which is never overwritten. Name another file or folder."
+        )
     return [_Job(source, target, source.name)], report
 
 
@@ -162,7 +166,9 @@ def _run_one(
         return FileReport(job.name, "failed", reason=str(error))
     except Exception as error:  # the others go on; its text might hold what is secret
         _log.debug("a picture failed with %s", type(error).__name__)
-        return FileReport(job.name, "failed", reason=f"an unexpected {type(error).__name__}; nothing was written")
+        return FileReport(
+            job.name, "failed", reason=f"an unexpected {type(error).__name__}; nothing was written"
+        )
 
 
 def _anonymised(
@@ -174,14 +180,21 @@ def _anonymised(
     extra = {} if boxes is None else {"boxes": [boxes]}
     result = anonymize([photo.values], tick, **extra)[0]
     entry = FileReport(
-        job.name, result.outcome, reason=result.reason, size=photo.size, notes=photo.notes, faces=_faces(result)
+        job.name,
+        result.outcome,
+        reason=result.reason,
+        size=photo.size,
+        notes=photo.notes,
+        faces=_faces(result),
     )
     if result.output is not None and result.outcome in _WRITTEN:
         photo = photo.with_values(np.asarray(result.output))
     elif result.outcome != "no_face" or options.no_face != "copy":
         return entry
     if _alpha_shows_a_face(photo, anonymize):
-        return entry.changed(outcome="blocked", reason="its transparency shows a face, which cannot be replaced")
+        return entry.changed(
+            outcome="blocked", reason="its transparency shows a face, which cannot be replaced"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     written = write_photo(photo, target, format=format, overwrite=options.overwrite, source=job.source)
     return entry.changed(output=target.name, bytes=target.stat().st_size, notes=written.notes)
@@ -201,7 +214,9 @@ def _check_target(target: Path, source: Path, options: RunOptions) -> None:
     if same_file(target, source):
         raise ImageError("The output would overwrite its own input. Choose another folder or name.")
     if target.exists() and not options.overwrite:
-        raise ImageError("The output exists already. Use --overwrite, or --resume to go on with an earlier run.")
+        raise ImageError(
+            "The output exists already. Use --overwrite, or --resume to go on with an earlier run."
+        )
 
 
 def _faces(result: Any) -> tuple[Mapping[str, Any], ...]:

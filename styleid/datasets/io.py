@@ -6,13 +6,13 @@ chunks, software tags and dates are never copied: a file is always written from 
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import stat
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -20,13 +20,15 @@ from ..errors import ImageError
 from ._decode import decode
 from ._encode import FORMATS, encode
 from .files import same_file, write_atomically
+from .heic import heic_support, register_heic
 from .photograph import Photograph
 
-__all__ = ["MAX_PIXELS", "format_of", "heic_support", "read_photo", "write_photo"]
+__all__ = ["MAX_PIXELS", "format_of", "read_photo", "write_photo"]
 
 MAX_PIXELS = 120_000_000  # larger than medium format cameras make
 # Only these readers are ever tried: others run programs (EPS) or hold no photographs.
 _READERS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF")
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
@@ -45,10 +47,10 @@ def read_photo(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photograph:
             because writing one frame would drop the others.
     """
     path = Path(path)
-    readers = _READERS + (("HEIF",) if _register_heic() else ())
+    readers = _READERS + (("HEIF",) if register_heic() else ())
     _check_file(path)
     try:
-        with _quiet(), path.open("rb") as file, Image.open(file, formats=readers) as picture:
+        with path.open("rb") as file, _quiet(file), Image.open(file, formats=readers) as picture:
             _check_size(picture, max_pixels)
             return decode(picture, file)
     except ImageError:
@@ -58,7 +60,9 @@ def read_photo(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Photograph:
     except PermissionError as error:
         raise ImageError("No permission to read this file. Change its permissions.") from error
     except MemoryError as error:
-        raise ImageError("Not enough memory to read this picture. Make it smaller, or free memory.") from error
+        raise ImageError(
+            "Not enough memory to read this picture. Make it smaller, or free memory."
+        ) from error
     except Exception as error:  # damaged files make the readers raise nearly anything
         raise ImageError(
             f"This picture cannot be decoded ({type(error).__name__}): the file is truncated or damaged."
@@ -96,7 +100,9 @@ def write_photo(
     if source is not None and same_file(path, source):
         raise ImageError("The output would overwrite its own input. Choose another folder or name.")
     if not overwrite and os.path.lexists(path):
-        raise ImageError("The output exists already. Choose another place, or overwrite by name (--overwrite).")
+        raise ImageError(
+            "The output exists already. Choose another place, or overwrite by name (--overwrite)."
+        )
     try:
         write_atomically(path, data)
     except OSError as error:
@@ -114,19 +120,6 @@ def format_of(path: str | Path) -> str:
             f"No picture format to write is called {suffix or 'nothing'!r}. Use one of: {', '.join(FORMATS)}."
         )
     return FORMATS[suffix]
-
-
-def heic_support() -> bool:
-    """Whether pillow-heif is installed."""
-    return importlib.util.find_spec("pillow_heif") is not None
-
-
-def _register_heic() -> bool:
-    if heic_support() and "HEIF" not in Image.OPEN:
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-    return "HEIF" in Image.OPEN
 
 
 def _check_file(path: Path) -> None:
@@ -162,12 +155,31 @@ def _unidentified(path: Path) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Pillow's warnings about damaged metadata are of no use here, and its own size limit is replaced by ours."""
+def _quiet(file: BinaryIO) -> Iterator[None]:
+    """Damage is told by one ImageError, not by Pillow's warnings or libtiff's lines; and our size limit replaces Pillow's."""
+    tiff = file.read(4) in _TIFF_STARTS
+    file.seek(0)
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _native_stderr_off() if tiff else nullcontext():
             warnings.simplefilter("ignore")
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = limit
+
+
+@contextmanager
+def _native_stderr_off() -> Iterator[None]:
+    """libtiff writes to the process's error output by itself, past Python."""
+    try:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # there is no error output
+        yield
+        return
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -174,7 +174,9 @@ class Journal:
                 plain = json.loads(self._report.read_text(encoding="utf-8"))
                 settings, entries = plain["settings"], plain["pictures"]
             except (ValueError, KeyError, TypeError) as error:
-                raise InputError(f"{self._report.name} is no report of an earlier run. Run without --resume.") from error
+                raise InputError(
+                    f"{self._report.name} is no report of an earlier run. Run without --resume."
+                ) from error
         else:
             return {}
         if settings != json.loads(json.dumps(self._settings)):

@@ -88,12 +88,16 @@ class Inverter:
     seen: list[np.ndarray]
     boxes: list[Any]
 
-    def __call__(self, pictures: Sequence[np.ndarray], progress: Any = None, *, boxes: Any = None) -> list[ImageResult]:
+    def __call__(
+        self, pictures: Sequence[np.ndarray], progress: Any = None, *, boxes: Any = None
+    ) -> list[ImageResult]:
         results = []
         for picture in pictures:
             self.seen.append(picture)
             self.boxes.append(boxes)
-            outcome = self.outcomes.get(int(picture.flat[0]), "anonymised" if picture.ndim == 3 else "no_face")
+            outcome = self.outcomes.get(
+                int(picture.flat[0]), "anonymised" if picture.ndim == 3 else "no_face"
+            )
             if isinstance(outcome, BaseException):
                 raise outcome
             if progress is not None:
@@ -102,7 +106,9 @@ class Inverter:
             if outcome not in ("blocked", "no_face"):
                 output = picture.copy()
                 output[0] = np.iinfo(output.dtype).max - output[0]
-            results.append(ImageResult(output, outcome, reason=None if output is not None else f"because {outcome}"))
+            results.append(
+                ImageResult(output, outcome, reason=None if output is not None else f"because {outcome}")
+            )
         return results
 
 

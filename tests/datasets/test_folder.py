@@ -36,13 +36,17 @@ def _report(path):
 
 
 def test_a_tree_is_mirrored_in_a_stable_order(tmp_path, album, inverter):
-    source = album({"b/2.png": 2, "b/10.png": 3, "a.jpg": 1, ".hidden/x.png": 4, ".secret.png": 5, "Thumbs.db": b"x"})
+    source = album(
+        {"b/2.png": 2, "b/10.png": 3, "a.jpg": 1, ".hidden/x.png": 4, ".secret.png": 5, "Thumbs.db": b"x"}
+    )
     seen = []
     summary = run_files(source, tmp_path / "out", inverter(), on_file=lambda entry: seen.append(entry.source))
     assert seen == ["a.jpg", "b/10.png", "b/2.png"]
     assert summary.fine
     assert summary.counts == {"anonymised": 3}
-    written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file())
+    written = sorted(
+        str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()
+    )
     assert written == ["a.jpg", "b/10.png", "b/2.png", "report.json"]
     values = read_photo(tmp_path / "out/b/2.png").values
     assert (values[0] == 253).all()
@@ -50,7 +54,9 @@ def test_a_tree_is_mirrored_in_a_stable_order(tmp_path, album, inverter):
 
 
 def test_every_failure_is_reported_and_the_run_goes_on(tmp_path, album, inverter):
-    source = album({"0.png": 0, "1.png": 1, "2.png": 2, "3.png": 3, "4.txt": b"hello", "5.png": b"", "6.png": 6})
+    source = album(
+        {"0.png": 0, "1.png": 1, "2.png": 2, "3.png": 3, "4.txt": b"hello", "5.png": b"", "6.png": 6}
+    )
     outcomes = {1: MemoryError("secret"), 2: ValueError("secret"), 3: "blocked"}
     summary = run_files(source, tmp_path / "out", inverter(outcomes))
     report, entries = _report(tmp_path / "out/report.json")
@@ -93,7 +99,9 @@ def test_a_picture_without_faces_is_skipped_or_copied(tmp_path, album, inverter,
     assert not summary.fine  # nothing was written
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.json"]
     options = RunOptions(no_face="copy")
-    assert run_files(source, tmp_path / "copies", inverter({1: "no_face", 0: "no_face"}), options=options).fine
+    assert run_files(
+        source, tmp_path / "copies", inverter({1: "no_face", 0: "no_face"}), options=options
+    ).fine
     assert np.array_equal(read_photo(tmp_path / "copies/a.png").values, read_photo(source / "a.png").values)
     assert b"SECRET" not in (tmp_path / "copies/b.jpg").read_bytes()
 
@@ -105,7 +113,9 @@ def test_existing_outputs_are_kept_unless_asked(tmp_path, album, inverter):
     summary = run_files(source, out, inverter({1: "blurred"}))
     assert summary.counts == {"failed": 1}
     assert (out / "a.png").read_bytes() == before
-    assert run_files(source, out, inverter({1: "blurred"}), options=RunOptions(overwrite=True)).counts == {"blurred": 1}
+    assert run_files(source, out, inverter({1: "blurred"}), options=RunOptions(overwrite=True)).counts == {
+        "blurred": 1
+    }
 
 
 def test_an_interrupted_run_leaves_no_half_file_and_resumes(tmp_path, album, inverter):
@@ -128,8 +138,11 @@ def test_an_interrupted_run_leaves_no_half_file_and_resumes(tmp_path, album, inv
 def test_a_killed_run_resumes_from_what_is_on_disk(tmp_path, album, inverter):
     source, out = album({"1.png": 1, "2.png": 2}), tmp_path / "out"
     run_files(source, out, inverter())
-    report, entries = _report(out / "report.json")
-    lines = [{"version": 1, "settings": {}}, entries["1.png"]]  # the second picture is there, its line was cut off
+    _, entries = _report(out / "report.json")
+    lines = [
+        {"version": 1, "settings": {}},
+        entries["1.png"],
+    ]  # the second picture is there, its line was cut off
     text = "\n".join(json.dumps(line) for line in lines) + '\n{"source": "2.p'
     (out / "report.json.partial").write_text(text)
     (out / "report.json").unlink()
@@ -167,7 +180,12 @@ def test_loops_end_and_links_are_followed_once(tmp_path, album, inverter):
     run_files(source, tmp_path / "out", inverter())
     _, entries = _report(tmp_path / "out/report.json")
     outcomes = {name: entry["outcome"] for name, entry in entries.items()}
-    assert outcomes == {"a/1.png": "anonymised", "a/loop": "failed", "b/2.png": "anonymised", "broken.png": "failed"}
+    assert outcomes == {
+        "a/1.png": "anonymised",
+        "a/loop": "failed",
+        "b/2.png": "anonymised",
+        "broken.png": "failed",
+    }
     assert "read before" in entries["a/loop"]["reason"]
 
 
@@ -181,7 +199,9 @@ def test_inputs_are_never_overwritten(tmp_path, album, inverter):
         run_files(source / "a.png", source, inverter(), options=RunOptions(overwrite=True))
     (tmp_path / "out").mkdir()
     os.link(source / "a.png", tmp_path / "out/a.png")
-    assert run_files(source, tmp_path / "out", inverter(), options=RunOptions(overwrite=True)).counts == {"failed": 1}
+    assert run_files(source, tmp_path / "out", inverter(), options=RunOptions(overwrite=True)).counts == {
+        "failed": 1
+    }
     assert (source / "a.png").read_bytes() == before
 
 
@@ -229,7 +249,12 @@ def test_boxes_reach_their_picture(tmp_path, album, inverter):
 
 def test_progress_ends_at_the_number_of_files(tmp_path, album, inverter):
     steps = []
-    run_files(album({"a.png": 1, "b.png": b""}), tmp_path / "out", inverter(), progress=lambda *step: steps.append(step))
+    run_files(
+        album({"a.png": 1, "b.png": b""}),
+        tmp_path / "out",
+        inverter(),
+        progress=lambda *step: steps.append(step),
+    )
     assert steps == sorted(steps)
     assert steps[-1] == (2, 2)
 
@@ -240,7 +265,10 @@ def test_what_cannot_be_meant(tmp_path, album, inverter):
         ({"source": tmp_path / "none", "target": tmp_path / "out"}, "does not exist"),
         ({"source": source, "target": source / "a.png"}, "is a file"),
         ({"source": source, "target": tmp_path / "out", "report": source / "a.png"}, r"\.json"),
-        ({"source": source / "a.png", "target": tmp_path / "b.png", "options": RunOptions(resume=True)}, "--report"),
+        (
+            {"source": source / "a.png", "target": tmp_path / "b.png", "options": RunOptions(resume=True)},
+            "--report",
+        ),
     ):
         with pytest.raises(InputError, match=says):
             run_files(anonymize=inverter(), **arguments)

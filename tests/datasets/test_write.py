@@ -13,7 +13,18 @@ from styleid.errors import ImageError
 
 from .conftest import SECRET
 
-_TRACES = (SECRET.encode(), b"Exif", b"xmp", b"XML:", b"GPS", b"2020:01", b"Photoshop", b"tifffile", b"Pillow", b"tEXt")
+_TRACES = (
+    SECRET.encode(),
+    b"Exif",
+    b"xmp",
+    b"XML:",
+    b"GPS",
+    b"2020:01",
+    b"Photoshop",
+    b"tifffile",
+    b"Pillow",
+    b"tEXt",
+)
 
 
 def _rewritten(tmp_path, name, data) -> bytes:
@@ -32,7 +43,9 @@ def _private_jpeg(encoded, picture, exif, xmp) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
-def test_nothing_but_the_picture_is_written(tmp_path, colours, encoded, private_exif, private_xmp, srgb, name):
+def test_nothing_but_the_picture_is_written(
+    tmp_path, colours, encoded, private_exif, private_xmp, srgb, name
+):
     picture = colours()
     if name == "a.jpg":
         data = _private_jpeg(encoded, picture, private_exif, private_xmp)
@@ -68,7 +81,9 @@ def test_pngs_hold_only_what_a_picture_needs(tmp_path, colours, srgb, png_chunks
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
 def test_the_colour_profile_is_kept(tmp_path, colours, srgb, name):
     for dtype in (np.uint8, np.uint16):
-        write_photo(Photograph(values=colours(3, dtype), format="PNG", icc=srgb), tmp_path / name, overwrite=True)
+        write_photo(
+            Photograph(values=colours(3, dtype), format="PNG", icc=srgb), tmp_path / name, overwrite=True
+        )
         assert read_photo(tmp_path / name).icc == srgb
 
 
