@@ -105,7 +105,7 @@ def test_results_stay_in_range() -> None:
     source, target, area = pair()
     for match in ("histogram", "lab", "none"):
         out = masked_blend(source, target, area, match=match, light=1.0)
-        assert 0 <= out.min() and out.max() <= 1 and torch.isfinite(out).all()
+        assert out.min() >= 0 and out.max() <= 1 and torch.isfinite(out).all()
 
 
 def test_wrong_arguments_are_refused() -> None:
