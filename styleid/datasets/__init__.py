@@ -1,5 +1,6 @@
 """Photographs in and out, and whole folders of them."""
 
+from .boxes import read_boxes
 from .folder import FileReport, RunOptions, Summary, run_files
 from .heic import heic_support
 from .io import MAX_PIXELS, format_of, read_photo, write_photo
@@ -13,6 +14,7 @@ __all__ = [
     "Summary",
     "format_of",
     "heic_support",
+    "read_boxes",
     "read_photo",
     "run_files",
     "write_photo",

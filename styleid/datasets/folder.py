@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ImageError, InputError, StyleIDError
+from .boxes import Box
 from .files import Found, same_file, walk
 from .io import MAX_PIXELS, format_of, read_photo, write_photo
 from .photograph import Photograph
@@ -22,7 +23,6 @@ __all__ = ["Anonymize", "FileReport", "RunOptions", "Summary", "run_files"]
 _log = logging.getLogger(__name__)
 
 _WRITTEN = ("anonymised", "blurred", "passed")
-Box = tuple[float, float, float, float]
 # An Anonymizer, or anything called like one: (pictures, progress, boxes=...) -> one ImageResult per picture.
 Anonymize = Callable[..., Sequence[Any]]
 
@@ -176,7 +176,7 @@ def _anonymised(
 ) -> FileReport:
     target, format = _written_as(job, photo)
     _check_target(target, job.source, options)
-    boxes = options.boxes.get(job.name)
+    boxes = options.boxes.get(job.name) or None  # an empty list leaves it to the detector
     extra = {} if boxes is None else {"boxes": [boxes]}
     result = anonymize([photo.values], tick, **extra)[0]
     entry = FileReport(
@@ -195,7 +195,7 @@ def _anonymised(
         return entry.changed(
             outcome="blocked", reason="its transparency shows a face, which cannot be replaced"
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target.parent)
     written = write_photo(photo, target, format=format, overwrite=options.overwrite, source=job.source)
     return entry.changed(output=target.name, bytes=target.stat().st_size, notes=written.notes)
 
@@ -217,6 +217,14 @@ def _check_target(target: Path, source: Path, options: RunOptions) -> None:
         raise ImageError(
             "The output exists already. Use --overwrite, or --resume to go on with an earlier run."
         )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ImageError(f"The output's folder cannot be made ({why}). Choose another one.") from error
 
 
 def _faces(result: Any) -> tuple[Mapping[str, Any], ...]:

@@ -156,7 +156,7 @@ def _unidentified(path: Path) -> str:
 
 @contextmanager
 def _quiet(file: BinaryIO) -> Iterator[None]:
-    """Damage is told by one ImageError, not by Pillow's warnings or libtiff's lines; and our size limit replaces Pillow's."""
+    """Damage is told by one ImageError, not by warnings or lines of libtiff; our size limit replaces Pillow's."""
     tiff = file.read(4) in _TIFF_STARTS
     file.seek(0)
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None

@@ -1,0 +1,345 @@
+"""The command line: ``python -m styleid --help``. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError, StyleIDError
+
+if TYPE_CHECKING:
+    from .datasets import FileReport, Summary
+
+__all__ = ["main"]
+
+_EXIT_CODES = """exit codes:
+  0  everything was done
+  1  a picture failed or was blocked, or nothing was written; or something required is missing or damaged
+  2  the command cannot be meant like this; nothing was written
+Pictures without a face that are skipped, and faces that were blurred or let through as chosen, do not count as failures.
+"""
+_SEED_WARNING = (
+    "warning: a seed is a key. Whoever knows it can link the outputs with the originals. Keep it secret, "
+    "or leave --seed out."
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    args = _parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except InputError as error:
+        return _complain(str(error), 2)
+    except (StyleIDError, OSError) as error:
+        return _complain(str(error), 1)
+    except ImportError as error:
+        return _complain(f"{error}. Install the requirements: pip install -r requirements.txt", 1)
+    except KeyboardInterrupt:
+        return _complain("interrupted. What is written is complete.", 130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m styleid",
+        description="Anonymises the faces of photographs and measures what was hidden and what was kept.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_anonymize(commands)
+    demo = commands.add_parser("demo", help="anonymise the photographs that installed packages bring along")
+    demo.add_argument(
+        "--out", type=Path, default=Path("styleid-demo"), help="folder of the results (%(default)s)"
+    )
+    _add_models(demo)
+    demo.set_defaults(run=_demo)
+    doctor = commands.add_parser(
+        "doctor", help="what is installed, which weights are present, which device is used"
+    )
+    doctor.set_defaults(run=_doctor)
+    weights = commands.add_parser("weights", help="the weight files and their terms")
+    weights.add_argument("action", choices=("list", "verify"), help="list them, or read and compare each one")
+    weights.set_defaults(run=_weights)
+    _add_rank(commands)
+    return parser
+
+
+def _add_anonymize(commands: Any) -> None:
+    parser = commands.add_parser(
+        "anonymize",
+        help="anonymise a photograph or a folder tree",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", metavar="IN", type=Path, help="a picture, or a folder of them")
+    parser.add_argument(
+        "target", metavar="OUT", type=Path, help="the new picture, or a folder; inputs are never changed"
+    )
+    parser.add_argument(
+        "--level", default="medium", help="how much changes: low, medium or high (%(default)s)"
+    )
+    parser.add_argument("--method", help="layers, channels or mask, instead of the level's own")
+    parser.add_argument(
+        "--area", help="what may change: eyes, eyes+nose, eyes+nose+mouth, face, face+hair, everything"
+    )
+    parser.add_argument(
+        "--on-failure",
+        default="block",
+        help="a face that is not hidden: block writes no file, blur blurs it, pass lets it through (%(default)s)",
+    )
+    parser.add_argument(
+        "--no-face",
+        default="skip",
+        choices=("skip", "copy"),
+        help="a picture without a face: skip it, or copy it without its metadata (%(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="repeatable, and so reversible: a seed is a key"
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.json",
+        help="outcome, distances and areas of every face (for a folder by default OUT/report.json)",
+    )
+    parser.add_argument(
+        "--boxes",
+        type=Path,
+        metavar="FILE.json",
+        help='your own faces: {"path below IN": [[x0, y0, x1, y1], ...]} in pixels of the upright picture',
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with an earlier run: keep what it finished"
+    )
+    parser.add_argument("--max-pixels", type=int, metavar="N", help="refuse larger pictures (120000000)")
+    _add_models(parser)
+    parser.set_defaults(run=_anonymize)
+
+
+def _add_rank(commands: Any) -> None:
+    parser = commands.add_parser(
+        "rank", help="rank the layers and channels of a family by what carries identity"
+    )
+    parser.add_argument("target", metavar="OUT.safetensors", type=Path, help="the ranking; must not exist")
+    parser.add_argument("--pairs", type=int, default=64, help="random identity pairs (%(default)s)")
+    parser.add_argument("--block", type=int, default=256, help="channels per score (%(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the random identities; no secret (%(default)s)"
+    )
+    _add_models(parser)
+    parser.set_defaults(run=_rank)
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--models", default="embedded", metavar="FAMILY", help="family of weights (%(default)s)"
+    )
+    parser.add_argument(
+        "--device", default="auto", help="cpu, cuda, or auto: cuda where there is one (%(default)s)"
+    )
+
+
+def _anonymize(args: argparse.Namespace) -> int:
+    from .datasets import MAX_PIXELS, RunOptions, read_boxes, run_files
+
+    if args.seed is not None:
+        _say(_SEED_WARNING)
+    if not args.source.exists():
+        raise InputError(f"The input {str(args.source)!r} does not exist.")
+    options = RunOptions(
+        no_face=args.no_face,
+        overwrite=args.overwrite,
+        resume=args.resume,
+        max_pixels=MAX_PIXELS if args.max_pixels is None else args.max_pixels,
+        boxes={} if args.boxes is None else read_boxes(args.boxes, args.source),
+        settings={
+            **{
+                name: getattr(args, name)
+                for name in ("level", "method", "area", "models", "on_failure", "no_face")
+            },
+            "own_boxes": args.boxes is not None,
+            "identities": "secret" if args.seed is None else "from a seed",
+        },
+    )
+    anonymizer = make_anonymizer(args)
+    if hasattr(signal, "SIGTERM"):  # ended from outside, leave nothing half done either
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _Bar() as bar:
+        summary = run_files(
+            args.source,
+            args.target,
+            anonymizer,
+            report=args.report,
+            options=options,
+            progress=bar.show,
+            on_file=lambda entry: _tell(entry, bar.write),
+        )
+    print(_summary_line(summary))
+    return 0 if summary.fine else 1
+
+
+def make_anonymizer(args: argparse.Namespace) -> Callable[..., Any]:
+    """The Anonymizer that the arguments describe."""
+    from .anonymizer import Anonymizer
+
+    return Anonymizer(
+        args.models,
+        args.level,
+        args.seed,
+        method=args.method,
+        area=args.area,
+        on_failure=args.on_failure,
+        device=_device(args.device),
+    )
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from .anonymizer import Anonymizer
+    from .demo import TABLE_HEAD, run_demo
+
+    # Blurred rather than blocked: so there is always a picture to look at, and the table says which face it was.
+    anonymizer = Anonymizer(args.models, "medium", on_failure="blur", device=_device(args.device))
+    with _Bar() as bar:
+        result = run_demo(args.out, anonymizer, progress=bar.show)
+    print(_table([TABLE_HEAD, *result.rows]))
+    for path in result.files:
+        print(path)
+    return 0 if result.fine else 1
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from .doctor import examine
+
+    checks = examine()
+    print(_table([(check.state, check.name, check.found) for check in checks]))
+    missing = [check for check in checks if check.state == "MISSING"]
+    for check in missing:
+        print(f"{check.name}: {check.advice}")
+    return 1 if missing else 0
+
+
+def _weights(args: argparse.Namespace) -> int:
+    from .weights import list_weights, verify
+
+    entries = list_weights()
+    if not entries:
+        return _complain("The manifest lists no weights. Install or clone again.", 1)
+    states = {check.name: check.state for check in verify()} if args.action == "verify" else {}
+    rows = [("name", "kind", "family", "MB", "licence", *(["state"] if states else []))]
+    for entry in entries:
+        licence = f"{entry.licence} (non-commercial)" if entry.non_commercial else entry.licence
+        row = (entry.name, entry.kind, entry.family, f"{entry.bytes / 1e6:.1f}", licence)
+        rows.append((*row, *([states[entry.name]] if states else [])))
+    print(_table(rows))
+    return 0 if all(state == "ok" for state in states.values()) else 1
+
+
+def _rank(args: argparse.Namespace) -> int:
+    from .family import load_family
+    from .latent import save_ranking
+    from .latent.rank import rank_family
+
+    if args.target.suffix != ".safetensors" or args.target.exists():
+        raise InputError(f"The ranking is a new .safetensors file, found {str(args.target)!r}.")
+    family = load_family(args.models, device=_device(args.device))
+    with _Bar() as bar:
+        ranking = rank_family(family, pairs=args.pairs, seed=args.seed, block=args.block, progress=bar.show)
+    save_ranking(ranking, args.target)
+    rows = [("layers", "score")]
+    for width in range(1, len(ranking.window_scores) + 1):
+        window = ranking.best_window(width)
+        score = float(ranking.window_scores[width - 1, window[0]])
+        rows.append((" ".join(map(str, window)), f"{score:.3f}"))
+    print(_table(rows))
+    print(f"identity layers: {' '.join(map(str, ranking.layers))}")
+    return 0
+
+
+def _device(name: str) -> str:
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class _Bar:
+    """A progress bar on the error output; none where that is no terminal."""
+
+    def __enter__(self) -> _Bar:
+        from tqdm import tqdm
+
+        layout = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+        self._bar = tqdm(
+            total=1.0, disable=not sys.stderr.isatty(), file=sys.stderr, bar_format=layout, leave=False
+        )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def show(self, done: float, total: float) -> None:
+        if not self._bar.disable:
+            self._bar.set_postfix_str(f"{int(done)}/{int(total)}", refresh=False)
+            self._bar.update(done / max(total, 1) - self._bar.n)
+
+    def write(self, line: str) -> None:
+        self._bar.clear()
+        _say(line)
+
+
+def _tell(entry: FileReport, write: Callable[[str], None]) -> None:
+    """One line for every picture of which the user should know something."""
+    name = _printable(entry.source)
+    if entry.bad:
+        write(f"{name}: {entry.outcome}: {entry.reason}")
+    elif entry.output is None:
+        write(f"{name}: no face was found, nothing written (--no-face copy writes it without metadata)")
+    elif entry.outcome == "no_face":
+        write(f"{name}: no face was found, copied without metadata")
+    elif entry.outcome == "passed":
+        write(f"{name}: written WITH faces that can be recognised (--on-failure pass)")
+    if entry.output is not None and not entry.resumed:
+        for note in entry.notes:
+            write(f"{name}: {note}")
+
+
+def _summary_line(summary: Summary) -> str:
+    counts = (
+        ", ".join(f"{count} {outcome}" for outcome, count in summary.counts.items()) or "no picture found"
+    )
+    return f"{summary.written} written ({counts})"
+
+
+def _table(rows: Iterable[Sequence[str]]) -> str:
+    rows = [[_printable(str(cell)) for cell in row] for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _printable(text: str) -> str:
+    """A file's name may hold anything; what is printed stays one line, in characters that any terminal takes."""
+    encoding = sys.stderr.encoding or "ascii"
+    text = "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _complain(message: str, code: int) -> int:
+    _say(_printable(f"error: {message}"))
+    return code
