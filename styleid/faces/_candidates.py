@@ -67,7 +67,7 @@ def make_view(photo: torch.Tensor, angle: float, longest: int) -> View:
     offset = centre - turn @ (np.array([view_width - 1, view_height - 1]) / 2)
     to_photo = np.concatenate([turn, offset[:, None]], axis=1)
     if angle == 0 and step == 1:
-        return View(photo, to_photo, angle)
+        return View(photo.contiguous(), to_photo, angle)
     image = _warp.sample(photo, to_photo, view_height, view_width, mode="bilinear", padding="border").clamp_(
         0, 1
     )

@@ -62,9 +62,8 @@ def sample(
 
 
 def _halve(image: torch.Tensor) -> torch.Tensor:
-    """2 x 2 area average of [C, H, W]; an odd last row or column is repeated, never dropped."""
-    pad = (0, image.shape[2] % 2, 0, image.shape[1] % 2)
-    return F.avg_pool2d(F.pad(image[None], pad, mode="replicate"), 2)[0]
+    """2 x 2 area average of [C, H, W]; an odd last row or column is halved by itself, never dropped."""
+    return F.avg_pool2d(image[None], 2, ceil_mode=True)[0]
 
 
 def _grid_sample(

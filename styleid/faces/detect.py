@@ -23,6 +23,7 @@ __all__ = ["detect_faces"]
 _FACE = 0.75
 # SCRFD's own working point.
 _SCRFD_FACE = 0.5
+# The landmark net has only seen rendered faces: its word weighs little beside the other networks'.
 # What agreement adds: the cascades' windows (they see faces in gravel, too), and each further turn of a network.
 _VOTES_WEIGHT, _VIEW_WEIGHT, _NET_WEIGHT = 0.15, 0.05, 0.1
 # With a network there, a single window of a cascade is not looked at again.
@@ -52,7 +53,7 @@ def detect_faces(
     least 0.6 % of the photograph's longer side.
     """
     _check(image, boxes, min_size)
-    photo = image.detach().movedim(-1, 0).float().cpu().contiguous()  # [3, H, W]
+    photo = image.detach().movedim(-1, 0).float().cpu()  # [3, H, W], not copied: it may be large
     with torch.inference_mode():
         if boxes is not None:
             faces = [_from_box(photo, box, landmark_net) for box in boxes]
@@ -98,7 +99,8 @@ def _belief(first: Candidate, look: Look, views: int, votes: int) -> float:
         return min(1.0, alone if look.net is None else (alone + 2 * look.net) / 3)
     # The second look asked twice; the cascade's own score is the third opinion.
     opinion = look.onet if first.detector in _CASCADES else (first.score + 2 * look.onet) / 3
-    return min(1.0, opinion + agreement + _NET_WEIGHT * (look.net or 0.0))
+    leaning = 0.0 if look.net is None else _NET_WEIGHT * (look.net - 0.5)
+    return float(np.clip(opinion + agreement + leaning, 0, 1))
 
 
 def _from_box(
