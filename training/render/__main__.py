@@ -1,4 +1,5 @@
-"""`python -m training.render --model ict_face.npz --out SHARDS --identities N --states K`: render the data set.
+"""`python -m training.render --model ict_face.npz --out SHARDS --identities N --states K`: render the data
+set.
 
 The model file comes from `python -m training.render.convert`. Shards that exist are kept.
 """

@@ -45,8 +45,7 @@ def glasses(model: FaceModel, state: State, vertices: np.ndarray) -> tuple[list[
         return vertices[lm[i]] - neutral[lm[i]]
 
     eyes = (moved(36) + moved(45) + moved(39) + moved(42)) / 4
-    between = (vertices[lm[45], 0] - vertices[lm[36], 0]) / (neutral[lm[45], 0] - neutral[lm[36], 0])
-    wide = 1 + between - 1
+    wide = (vertices[lm[45], 0] - vertices[lm[36], 0]) / (neutral[lm[45], 0] - neutral[lm[36], 0])
     centre = (3.3 * wide, 3.15 + eyes[1])
     half = (2.35 * wide + 0.35 * g[0], 1.45 + 0.75 * g[1])
     front = 11.35 + max(moved(27)[2], eyes[2])
@@ -66,7 +65,7 @@ def glasses(model: FaceModel, state: State, vertices: np.ndarray) -> tuple[list[
 def _rim(
     centre: tuple[float, float], half: tuple[float, float], exponent: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A superellipse: round at exponent 2, nearly a rectangle above 4; the outer side sits a little higher."""
+    """A superellipse: round at exponent 2, nearly a rectangle above 4; the outer side sits higher."""
     t = np.linspace(0, 2 * np.pi, RIM_POINTS, endpoint=False)
     x = centre[0] + half[0] * np.sign(np.cos(t)) * np.abs(np.cos(t)) ** (2 / exponent)
     y = centre[1] + half[1] * np.sign(np.sin(t)) * np.abs(np.sin(t)) ** (2 / exponent)

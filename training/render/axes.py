@@ -10,16 +10,16 @@ __all__ = ["ShapeAxes", "measure_axes"]
 
 # How strongly each measurement differs between the sexes, and between slim and heavy people.
 SEX = {
-    "size": 0.9, "jaw_width": 0.8, "brow_depth": 0.9, "chin_height": 0.6, "chin_width": 0.5, "nose_length": 0.35,
-    "nose_width": 0.4, "lip_thickness": -0.6, "eye_opening": -0.5, "brow_height": -0.7, "cheekbone": -0.35,
-    "chin_depth": 0.3,
+    "size": 0.9, "jaw_width": 0.8, "brow_depth": 0.9, "chin_height": 0.6, "chin_width": 0.5,
+    "nose_length": 0.35, "nose_width": 0.4, "lip_thickness": -0.6, "eye_opening": -0.5, "brow_height": -0.7,
+    "cheekbone": -0.35, "chin_depth": 0.3,
 }  # fmt: skip
 WEIGHT = {"jaw_width": 0.8, "cheek_fullness": 1.0, "cheek_width": 0.4, "under_chin": 0.8, "cheekbone": -0.4}
 
 
 @dataclass(frozen=True, eq=False)
 class ShapeAxes:
-    """Unit vectors [K] over the K identity modes: a shape's dot product with one is how much of it the face has."""
+    """Unit vectors [K] over the K identity modes; the dot product with a shape is how much of it there is."""
 
     measurements: dict[str, np.ndarray]
     sex: np.ndarray  # towards male
@@ -29,7 +29,8 @@ class ShapeAxes:
 def measure_axes(neutral: np.ndarray, modes: np.ndarray, landmarks: np.ndarray) -> ShapeAxes:
     """neutral: [V, 3]; modes: [K, V, 3] identity modes; landmarks: [68] vertex indices (Multi-PIE).
 
-    A measurement such as "jaw width" is linear in the vertices, so its gradient over the modes is read off directly.
+    A measurement such as "jaw width" is linear in the vertices, so its gradient over the modes is read off
+    directly.
     """
     raw = _measurements(neutral, modes, landmarks)
     size = raw["size"]

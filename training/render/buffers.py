@@ -118,8 +118,10 @@ class StrandBuffers:
             self._colour.render(vertices=self._count)
 
     def draw_depth(self) -> None:
+        """A third of the strands, in random order as they are, is enough for shadows; widen them."""
+        strand = (self._points - 1) * 6
         if self._count:
-            self._depth.render(vertices=self._count)
+            self._depth.render(vertices=self._count // 3 // strand * strand)
 
 
 def _ribbon_indices(strands: int, points: int) -> np.ndarray:

@@ -50,9 +50,10 @@ def project(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 def ffhq_camera(landmarks: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:
     """Camera whose picture is FFHQ's aligned crop.
 
-    landmarks: [68, 3] Multi-PIE points; distance: camera to face, cm. Returns the matrix [4, 4] and the camera's
-    position [3]. FFHQ crops a rotated square found from the eyes and the mouth; here that square's rotation, shift
-    and scale are multiplied onto the projection, so the picture is rendered straight into the crop.
+    landmarks: [68, 3] Multi-PIE points; distance: camera to face, cm. Returns the matrix [4, 4] and the
+    camera's position [3]. FFHQ crops a rotated square found from the eyes and the mouth; here that square's
+    rotation, shift and scale are multiplied onto the projection, so the picture is rendered straight into the
+    crop.
     """
     eye = np.array([0, 1.5, distance + 9.0])
     matrix = perspective(FOCAL_LENGTH, 10, 300) @ look_at(eye, FOCUS)

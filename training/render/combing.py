@@ -1,4 +1,4 @@
-"""Hair styles as data for the groom: how long, in which direction, how stiff and how curly each strand grows."""
+"""Hair styles as data: how long, in which direction, how stiff and how curly each strand grows."""
 
 from __future__ import annotations
 
@@ -116,7 +116,8 @@ def _afro(scalp: Scalp) -> Combing:
     v = scalp.variation
     length = (1.6 + 1.5 * (v[0] + 1)) * (0.8 + 0.35 * scalp.rng.random(len(scalp.place)))
     return Combing(
-        length, scalp.normal, lift=0.95, stiffness=0.1, jitter=0.3, width=0.15, curl=0.95, curl_turns=7 + 2 * v[2]
+        length, scalp.normal, lift=0.95, stiffness=0.1, jitter=0.3, width=0.15,
+        curl=0.95, curl_turns=7 + 2 * v[2],
     )  # fmt: skip
 
 

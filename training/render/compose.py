@@ -37,6 +37,6 @@ def _backdrop(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def _halve(labels: np.ndarray) -> np.ndarray:
-    """The majority of three of each 2 x 2 block (upper left, lower right, upper right); ties keep the first."""
+    """The majority of three pixels of each 2 x 2 block; ties keep the upper left one."""
     first, second, third = labels[0::2, 0::2], labels[1::2, 1::2], labels[0::2, 1::2]
     return np.where(second == third, second, first)

@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,19 @@ import numpy as np
 
 from .labels import attributes, parameter_vector
 from .model import FaceModel
+from .parameters import Identity, State
 from .renderer import Renderer
 from .sampler import Sampler
 
-__all__ = ["SHARD_IDENTITIES", "Job", "draw_identity", "draw_state", "render_dataset", "shard_path"]
+__all__ = [
+    "SHARD_IDENTITIES",
+    "Job",
+    "draw_identity",
+    "draw_state",
+    "is_complete",
+    "render_dataset",
+    "shard_path",
+]
 
 log = logging.getLogger(__name__)
 SHARD_IDENTITIES = 20
@@ -45,27 +55,43 @@ def shard_path(out: Path, shard: int) -> Path:
     return out / f"s{shard:04d}.npz"
 
 
-def draw_identity(sampler: Sampler, seed: int, identity: int):
+def is_complete(job: Job, shard: int) -> bool:
+    """Whether the shard exists and holds every picture of `job` (an earlier run may have asked for fewer)."""
+    path = shard_path(job.out, shard)
+    if not path.is_file():
+        return False
+    with np.load(path) as arrays:
+        return len(arrays["ident"]) == len(_identities(job, shard)) * job.states
+
+
+def _identities(job: Job, shard: int) -> range:
+    return range(shard * SHARD_IDENTITIES, min((shard + 1) * SHARD_IDENTITIES, job.identities))
+
+
+def draw_identity(sampler: Sampler, seed: int, identity: int) -> Identity:
     """Identity number `identity` of the data set `seed`, independent of all others."""
     return sampler.identity(np.random.default_rng([seed, 0, identity]))
 
 
-def draw_state(sampler: Sampler, seed: int, identity: int, state: int, person):
-    """State number `state` of that identity; `person` is its `Identity`."""
+def draw_state(sampler: Sampler, seed: int, identity: int, state: int, person: Identity) -> State:
+    """State number `state` of identity number `identity`, which is `person`."""
     return sampler.state(np.random.default_rng([seed, 1, identity, state]), person)
 
 
 def render_dataset(job: Job, processes: int = 1) -> Iterator[int]:
     """Render the shards of `job` that do not exist yet; yields the number of each as it is finished."""
     job.out.mkdir(parents=True, exist_ok=True)
-    missing = [shard for shard in range(job.shards) if not shard_path(job.out, shard).is_file()]
+    missing = [shard for shard in range(job.shards) if not is_complete(job, shard)]
     log.info("%d of %d shards to render", len(missing), job.shards)
     if not missing:
         return
     os.environ.update(SINGLE_THREAD)  # read by the libraries when a spawned process imports them
     spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(min(processes, len(missing)), _start_worker, (job,)) as pool:
-        yield from pool.imap_unordered(_render_in_worker, missing)
+    workers = min(processes, len(missing))
+    # Not multiprocessing.Pool, which would restart workers for ever where no EGL driver is installed.
+    with ProcessPoolExecutor(workers, spawn, _start_worker, (job,)) as pool:
+        for done in as_completed([pool.submit(_render_in_worker, shard) for shard in missing]):
+            yield done.result()
 
 
 _worker: tuple[Job, Renderer] | None = None  # of a spawned process: the OpenGL context cannot travel
@@ -85,9 +111,8 @@ def _render_in_worker(shard: int) -> int:
 
 def write_shard(job: Job, renderer: Renderer, shard: int) -> None:
     """Render 20 identities and write them at once, so that an interrupted run leaves no half shard."""
-    last = min((shard + 1) * SHARD_IDENTITIES, job.identities)
     rows = []
-    for identity in range(shard * SHARD_IDENTITIES, last):
+    for identity in _identities(job, shard):
         rows += _render_identity(job, renderer, identity)
     arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0] if name != "names"}
     path = shard_path(job.out, shard)

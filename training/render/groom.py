@@ -52,7 +52,8 @@ class Groom:
     ) -> Strands | None:
         """None where nothing grows.
 
-        vertices: [V, 3] the identity's neutral head; normals: [V, 3]; region: [V] from `FaceModel.hair_region`.
+        vertices: [V, 3] the identity's neutral head; normals: [V, 3]; region: [V] from
+        `FaceModel.hair_region`.
         """
         rng = np.random.default_rng(state.hair_seed)
         roots, inside = self._choose(rng, state, region)
@@ -130,7 +131,7 @@ class Groom:
         )
 
     def beard(self, state: State, vertices: np.ndarray, normals: np.ndarray) -> Strands | None:
-        """None where no beard grows. vertices: [V, 3] with expression, so that the beard moves with the mouth."""
+        """None where no beard grows. vertices: [V, 3] with expression: the beard moves with the mouth."""
         if state.beard not in BEARD_AREAS:
             return None
         rng = np.random.default_rng(state.hair_seed + 1)

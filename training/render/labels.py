@@ -11,7 +11,8 @@ from .parameters import BEARDS, GLASSES, HAIR_COLOURS, IRIS_COLOURS, STYLES, Ide
 
 __all__ = ["LABELS", "attributes", "parameter_vector"]
 
-# The classes of CelebAMask-HQ; l_ and r_ are the subject's left and right. The shaders know them as LABEL_SKIN etc.
+# The classes of CelebAMask-HQ; l_ and r_ are the subject's left and right. The shaders know them as
+# LABEL_SKIN etc.
 LABELS = (
     "background", "skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth",
     "u_lip", "l_lip", "hair", "hat", "ear_r", "neck_l", "neck", "cloth",

@@ -1,7 +1,8 @@
-"""The morphable model: the template head, its identity and expression modes, and everything derived once from them."""
+"""The morphable model: the template head, its modes, and everything derived once from them."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,10 @@ class FaceModel:
             for part, names in PARTS.items()
         }
         self._all_triangles = np.concatenate(list(self.triangles.values()))
+        # Names what is baked from this template.
+        self.fingerprint = hashlib.sha256(self.neutral.tobytes() + self._all_triangles.tobytes()).hexdigest()[
+            :12
+        ]
         self._incidence = _incidence(self._all_triangles, len(self.neutral))
         self.laplacian = _neighbour_average(self._all_triangles, len(self.neutral))
         # Three steps to the neighbours: normals averaged over about half a centimetre.

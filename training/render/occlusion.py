@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,15 +27,15 @@ def ambient_occlusion(
 ) -> np.ndarray:
     """[V] float32, 1 = open.
 
-    draw_depth: draws the template's skin into the bound frame buffer with a matrix [4, 4]; cache: `.npy` file to read,
-    or to write where it does not exist yet; None bakes each time (some seconds).
+    draw_depth: draws the template's skin into the bound frame buffer with a matrix [4, 4]; cache: `.npy` file
+    to read, or to write where it does not exist yet; None bakes each time (some seconds).
     """
     if cache is not None and cache.is_file():
         return np.load(cache)
     openness = _finish(_bake(context, model, draw_depth), model)
     if cache is not None:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = cache.with_suffix(f".{id(openness)}.tmp.npy")
+        unfinished = cache.with_suffix(f".{os.getpid()}.tmp.npy")  # several processes may bake at once
         np.save(unfinished, openness)
         unfinished.replace(cache)
     return openness
@@ -78,7 +79,7 @@ def _texel(device: np.ndarray) -> np.ndarray:
 
 
 def _finish(raw: np.ndarray, model: FaceModel) -> np.ndarray:
-    """Smooth; the inside of the mouth and the eyes lie behind skin that opens, so they get values of their own."""
+    """Smooth; mouth and eyes lie behind skin that opens, so they get values of their own."""
     sharp = np.clip(raw * 1.12, 0, 1)
     openness = 0.5 * sharp + 0.5 * (model.laplacian @ sharp)
     mouth = slice(model.groups["gums_tongue"].start, model.groups["teeth"].stop)

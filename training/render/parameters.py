@@ -1,4 +1,4 @@
-"""What a head is made of: `Identity` stays the same in all pictures of a person, `State` changes from one to the next."""
+"""What a head is made of: `Identity` stays in all pictures of a person, `State` changes."""
 
 from __future__ import annotations
 

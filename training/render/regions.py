@@ -1,7 +1,7 @@
 """Regions of the template head - lips, nose, ears, neck, beard, hair - as signed values per vertex.
 
-Each is about a signed distance in centimetres, positive inside. They are defined once on the template, so that every
-identity and expression carries them along.
+Each is about a signed distance in centimetres, positive inside. They are defined once on the template, so
+that every identity and expression carries them along.
 """
 
 from __future__ import annotations
@@ -102,8 +102,9 @@ def _earlobe(v: np.ndarray, sign: int, head: np.ndarray) -> int:
 def hair_region(neutral: np.ndarray, regions: Regions, hairline: tuple[float, float, float]) -> np.ndarray:
     """[V] float32: signed height above the hairline, cm, clipped to -4..6.
 
-    hairline: height of the front (added), recession at the temples, length of the sideburns (added, so negative is
-    longer). The line is a polyline over the angle around the head: 0 the front, 180 degrees the nape.
+    hairline: height of the front (added), recession at the temples, length of the sideburns (added, so
+    negative is longer). The line is a polyline over the angle around the head: 0 the front, 180 degrees the
+    nape.
     """
     front, temples, sideburn = hairline
     angles = np.radians([0, 20, 36, 48, 58, 66, 73, 84, 97, 112, 125, 150, 180])

@@ -62,8 +62,8 @@ class _Head:
 class Renderer:
     """Renders pictures of `size` pixels a side.
 
-    cache: folder for what is baked once per model (ambient occlusion); None bakes it anew. Raises moderngl's error
-    where no EGL driver is installed.
+    cache: folder for what is baked once per model (ambient occlusion); None bakes it anew. Raises moderngl's
+    error where no EGL driver is installed.
     """
 
     def __init__(self, model: FaceModel, *, size: int = 128, cache: Path | None = None) -> None:
@@ -79,7 +79,7 @@ class Renderer:
         self._targets = Targets(context, size * SUPERSAMPLING)
         context.enable(moderngl.DEPTH_TEST)
         self._mesh.position.write(model.neutral.astype("f4").tobytes())
-        file = None if cache is None else cache / "ambient_occlusion.npy"
+        file = None if cache is None else cache / f"ambient-occlusion-{model.fingerprint}.npy"
         occlusion = ambient_occlusion(context, model, self._draw_skin_depth, file)
         self._mesh.occlusion.write(occlusion.astype("f4").tobytes())
 

@@ -21,7 +21,8 @@ Rng = np.random.Generator
 class Sampler:
     """Draws `Identity` and `State`; the same generator state gives the same head.
 
-    axes: directions of sex and weight in the model's identity space; expressions: the model's expression names.
+    axes: directions of sex and weight in the model's identity space; expressions: the model's expression
+    names.
     """
 
     def __init__(self, axes: ShapeAxes, expressions: Sequence[str]) -> None:
@@ -188,7 +189,7 @@ def _pose(rng: Rng) -> dict[str, Any]:
 
 
 def _light(rng: Rng, melanin: float) -> dict[str, Any]:
-    """Key, fill and rim light with ambient light, and an exposure that makes up for most of their strength."""
+    """Key, fill and rim light with ambient light, and an exposure that mostly evens out their strength."""
 
     def direction(azimuth: float, elevation: float) -> np.ndarray:
         level = np.cos(elevation)

@@ -47,7 +47,7 @@ class Skull:
         return unit((points - centre) / self._radii**2).astype(np.float32)
 
     def push_off_head(self, points: np.ndarray, margin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Points [N, 3] moved to at least `margin` [N] cm above the head, and their height before that [N]."""
+        """Points [N, 3] moved to `margin` [N] cm above the head or more, and their height before it [N]."""
         rows, columns = self._radius.shape
         q = points - self._inside
         distance = np.sqrt(np.einsum("ij,ij->i", q, q))
