@@ -1,7 +1,6 @@
-"""`python -m training.render --model ict_face.npz --out SHARDS --identities N --states K`: render the data
-set.
+"""Render the data set: `python -m training.render --model ict_face.npz --out SHARDS --identities N`.
 
-The model file comes from `python -m training.render.convert`. Shards that exist are kept.
+The model file comes from `python -m training.render.convert`. Complete shards are kept: a stopped run resumes.
 """
 
 from __future__ import annotations
@@ -25,6 +24,8 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     options = vars(parser.parse_args())
     processes = options.pop("processes")
+    if not options["model"].is_file():
+        parser.error(f"{options['model']} is not a file; make it with python -m training.render.convert")
     job = Job(**options)
     started = time.monotonic()
     for done, shard in enumerate(render_dataset(job, processes), 1):

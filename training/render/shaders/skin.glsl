@@ -26,7 +26,8 @@ Areas areas(vec2 q) {
     a.lip = smoothstep(-.06, .10, aux.y) * a.front;
     a.cheek = spot2(q, vec2(4.3, -.2), vec2(1.9, 1.8)) * a.front;
     a.nose = spot2(q, vec2(0, .4), vec2(1.3, 1.3)) * smoothstep(10., 11.5, rest.z);
-    a.under_eye = (spot2(q, vec2(2.6, 2.1), vec2(1.25, .5)) + .5 * spot2(q, vec2(1.75, 3.0), vec2(.5, .6))) * a.front;
+    a.under_eye = (spot2(q, vec2(2.6, 2.1), vec2(1.25, .5))
+        + .5 * spot2(q, vec2(1.75, 3.0), vec2(.5, .6))) * a.front;
     a.ear = clamp(aux.w, 0., 1.);
     a.lid = (spot2(q, vec2(3.2, 4.35), vec2(1.5, .55))) * a.front;
     return a;
@@ -34,8 +35,10 @@ Areas areas(vec2 q) {
 
 float melanin(vec2 q, Noise v, Areas a) {
     float base = u_skin.x;
-    float m = base * (1.0 + .26 * (v.large - .5) + .13 * (v.medium - .5) + .07 * (v.fine - .5)) + .022 * (v.fine - .5);
-    float freckles = smoothstep(.66, .95, noise(rest * 7.1 + u_seed * 2.1) * .75 + noise(rest * 13. + u_seed) * .25)
+    float m = base * (1.0 + .26 * (v.large - .5) + .13 * (v.medium - .5) + .07 * (v.fine - .5))
+        + .022 * (v.fine - .5);
+    float dots = noise(rest * 7.1 + u_seed * 2.1) * .75 + noise(rest * 13. + u_seed) * .25;
+    float freckles = smoothstep(.66, .95, dots)
         * 1.1 * u_age.y * (a.cheek + a.nose + .25 * spot2(q, vec2(0, 8), vec2(5, 3))) * (.35 + .2 * base);
     float age_spots = smoothstep(.74, .90, noise(rest * 1.9 + u_seed * 3.1)) * .07 * u_age.x;
     m += freckles + age_spots + a.under_eye * u_age.z * (.16 + .35 * base) + a.lid * .07 * (.4 + base)
@@ -45,7 +48,8 @@ float melanin(vec2 q, Noise v, Areas a) {
 
 float haemoglobin(vec2 q, Noise v, Areas a) {
     float mel = u_skin.x, base = u_skin.y;
-    float h = base * (1.0 + u_skin.z * (1.0 * (v.medium - .5) + 1.1 * (v.large - .5) + .45 * (v.fine - .5) + .35 * (v.grain - .5)));
+    float blotches = 1.0 * (v.medium - .5) + 1.1 * (v.large - .5) + .45 * (v.fine - .5) + .35 * (v.grain - .5);
+    float h = base * (1.0 + u_skin.z * blotches);
     h += (1. - .55 * mel) * a.cheek * (.15 + u_makeup.z * .42) + a.nose * .14 + a.ear * .16
         + a.under_eye * u_age.z * .16 + .1 * spot2(q, vec2(0, -6.3), vec2(1.3, .9)) + a.lid * .05;
     return h;
@@ -68,11 +72,13 @@ Wrinkles wrinkles(vec2 q, Noise v, Areas a) {
     float nasolabial = exp(-from_fold * from_fold / .09) * smoothstep(-5.0, -3.0, rest.y)
         * (1. - smoothstep(-.6, .2, rest.y)) * a.front;
     h -= (.012 + w * .05) * nasolabial;
-    float bag = exp(-pow((rest.y - (1.95 + .10 * (ax - 3.) * (ax - 3.))) / .16, 2.)) * smoothstep(1.4, 2.2, ax)
+    float bag = exp(-pow((rest.y - (1.95 + .10 * (ax - 3.) * (ax - 3.))) / .16, 2.))
+        * smoothstep(1.4, 2.2, ax)
         * (1. - smoothstep(3.8, 4.6, ax)) * a.front;
     h -= w * .06 * bag;
-    h -= w * .05 * exp(-pow((ax - .55) / .12, 2.)) * spot2(vec2(0, rest.y), vec2(0, 6.3), vec2(1, .8)) * a.front;  // frown lines
-    h -= w * .03 * pow(.5 + .5 * sin(rest.y * 3.3 + v.medium * 2.), 4.) * smoothstep(-8., -9.5, rest.y);  // neck
+    // Frown lines between the brows, rings around the neck.
+    h -= w * .05 * exp(-pow((ax - .55) / .12, 2.)) * spot2(vec2(0, rest.y), vec2(0, 6.3), vec2(1, .8)) * a.front;
+    h -= w * .03 * pow(.5 + .5 * sin(rest.y * 3.3 + v.medium * 2.), 4.) * smoothstep(-8., -9.5, rest.y);
     float cavity = clamp(-h * 5.5, 0., .32);
     h += .012 * (v.fine - .5) + .008 * (v.grain - .5) * (1. + w)
         + a.lip * .03 * (noise(vec3(rest.x * 9., rest.y * 2.2, 3.) + u_seed) - .5);
@@ -94,7 +100,8 @@ Brow brow(vec2 q, Noise v, Areas a) {
     vec2 dir = vec2(cos(angle), sin(angle));
     vec2 hq = vec2(dot(q, dir), dot(q, vec2(-dir.y, dir.x)));
     float hairs = noise(vec3(hq.x * 2.2, hq.y * 15., rest.x > 0. ? 1. : 7.) + u_seed);
-    return Brow(area, area * clamp((hairs - .25) * 2.1 + u_brow.w - .45, 0., 1.) * clamp(.45 + u_brow.w, 0., 1.));
+    float density = u_brow.w;
+    return Brow(area, area * clamp((hairs - .25) * 2.1 + density - .45, 0., 1.) * clamp(.45 + density, 0., 1.));
 }
 
 float stubble(float dots, Noise v, Areas a) {
@@ -128,7 +135,8 @@ void main() {
     float ax = abs(rest.x);
     vec2 q = vec2(ax, rest.y);
     float mel = u_skin.x;
-    Noise v = Noise(noise(rest * .28 + u_seed), noise(rest * .9 + u_seed * 1.3), noise(rest * 3.1 + u_seed * 1.7), noise(rest * 9. + u_seed));
+    Noise v = Noise(noise(rest * .28 + u_seed), noise(rest * .9 + u_seed * 1.3), noise(rest * 3.1 + u_seed * 1.7),
+        noise(rest * 9. + u_seed));
     Areas a = areas(q);
     float m = melanin(q, v, a), hb = haemoglobin(q, v, a);
     Wrinkles w = wrinkles(q, v, a);
@@ -138,14 +146,16 @@ void main() {
     float scalp = u_age.w * smoothstep(-.5, .45, aux.x + (v.fine - .5) * 1.0 + (dots - .5) * .6);
 
     // Colour: light absorbed by the two pigments (Beer-Lambert), then everything painted over it.
-    vec3 albedo = vec3(.76, .635, .50) * exp(-m * vec3(1.03, 1.21, 1.31) * 2.25) * exp(-hb * (1. - .45 * mel) * vec3(.12, 1., 1.02));
+    vec3 albedo = vec3(.76, .635, .50) * exp(-m * vec3(1.03, 1.21, 1.31) * 2.25)
+        * exp(-hb * (1. - .45 * mel) * vec3(.12, 1., 1.02));
     vec3 lips = vec3(.80, .56, .50) * exp(-(mel * .75 + .04) * vec3(1., 1.3, 1.42) * 1.8)
         * exp(-(.38 + u_skin.y * .9) * vec3(.10, 1., .85)) * (.9 + .25 * (v.grain - .5));
     lips = mix(lips, u_lip_col * (.9 + .2 * v.grain), u_makeup.x);
     albedo = mix(albedo, lips, a.lip * clamp(u_lip_red + u_makeup.x, 0., 1.));
     float eye_shadow = spot2(q, vec2(3.15, 4.55), vec2(1.75, .62)) * a.front;
     albedo = mix(albedo, u_shadow_col * (.35 + .65 * albedo), clamp(eye_shadow * u_makeup.y, 0., .85));
-    float liner = exp(-pow((rest.y - (3.98 - .16 * (ax - 3.1) * (ax - 3.1))) / .13, 2.)) * step(1.7, ax) * step(ax, 5.2) * a.front;
+    float lash_line = 3.98 - .16 * (ax - 3.1) * (ax - 3.1);
+    float liner = exp(-pow((rest.y - lash_line) / .13, 2.)) * step(1.7, ax) * step(ax, 5.2) * a.front;
     albedo *= 1. - u_makeup.w * .85 * liner;
     albedo = mix(albedo, u_beard_col * .8, shaved);
     albedo = mix(albedo, u_scalp_col * .9, clamp(scalp, 0., 1.));
@@ -163,7 +173,8 @@ void main() {
     vec3 light = ambient(mix(N, NS, .3)) * open_rgb;
     for (int i = 0; i < 3; i++) {
         vec3 l = u_light_dir[i];
-        vec3 d = vec3(mix(dot(N, l), dot(NS, l), .75), mix(dot(N, l), dot(NS, l), .45), mix(dot(N, l), dot(NS, l), .3));
+        float sharp = dot(N, l), soft = dot(NS, l);
+        vec3 d = vec3(mix(sharp, soft, .75), mix(sharp, soft, .45), mix(sharp, soft, .3));
         d = max((d + wrap) / (1. + wrap), 0.0);
         vec3 s = i == 0 ? pow(vec3(lit), vec3(.65, 1., 1.15)) : mix(vec3(1.), open_rgb, .85);
         light += u_light_col[i] * d * s * mix(vec3(1.), open_rgb, .35);
