@@ -1,6 +1,6 @@
 """Render the data set: `python -m training.render --model ict_face.npz --out SHARDS --identities N`.
 
-The model file comes from `python -m training.render.convert`. Complete shards are kept: a stopped run resumes.
+The model file comes from `python -m training.render.convert`. Complete shards are kept, so runs resume.
 """
 
 from __future__ import annotations
