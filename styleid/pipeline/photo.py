@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,32 +26,32 @@ _LOWEST, _HIGHEST = -0.25, 1.25
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Photo:
-    """One picture: `values` [H, W] or [H, W, C] as given, `pixels` float32 [H, W, 3] in 0..1 on the CPU."""
+    """One picture: `values` [H, W] or [H, W, C] as given; a large one is not held as floats for longer than needed."""
 
-    original: Any = field(repr=False)
+    original: Any
     values: Tensor
-    pixels: Tensor
 
     @classmethod
     def read(cls, picture: Any) -> Photo:
-        """Raises InputError or ImageError for what `split_pictures` lets through but holds unusable
-        values.
-        """
+        """Raises InputError or ImageError for what `split_pictures` lets through but holds unusable values."""
         values = _values(picture)
-        colour = values[..., None] if values.dim() == 2 else values
-        colour = colour[..., : 3 if colour.shape[-1] >= 3 else 1].cpu()
-        pixels = colour.to(torch.float32)
         if values.is_floating_point():
-            low, high = float(pixels.min()), float(pixels.max())
+            low, high = (float(v) for v in torch.aminmax(values))
             if not (low >= _LOWEST and high <= _HIGHEST):  # also when NaN
                 raise InputError(
                     f"Pictures of floats must lie in 0..1 without NaN, found {low:g} .. {high:g}. "
                     "Divide by the value of white, or clamp."
                 )
-            pixels = pixels.clamp(0, 1)
-        else:
-            pixels = pixels.div_(_SCALES[values.dtype])
-        return cls(picture, values, pixels.expand(-1, -1, 3).contiguous())
+        return cls(picture, values)
+
+    @property
+    def pixels(self) -> Tensor:
+        """float32 [H, W, 3] in 0..1 on the CPU, made anew at each call."""
+        colour = self.values[..., None] if self.values.dim() == 2 else self.values
+        colour = colour[..., : 3 if colour.shape[-1] >= 3 else 1].cpu().to(torch.float32)
+        scale = _SCALES.get(self.values.dtype)
+        colour = colour.clamp(0, 1) if scale is None else colour.div_(scale)
+        return colour.expand(-1, -1, 3).contiguous()
 
     @property
     def grey(self) -> bool:
@@ -59,8 +59,9 @@ class Photo:
 
     def digest(self) -> bytes:
         """Of the picture's content at 8 bits, whatever type it came in."""
-        sha = hashlib.sha256(str(list(self.pixels.shape)).encode())
-        for rows in self.pixels.split(_ROWS):
+        pixels = self.pixels
+        sha = hashlib.sha256(str(list(pixels.shape)).encode())
+        for rows in pixels.split(_ROWS):
             sha.update((rows * 255).round().to(torch.uint8).numpy().tobytes())
         return sha.digest()
 

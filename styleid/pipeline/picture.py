@@ -45,10 +45,15 @@ class _Run:
         known = [track.source.judge for track in self.tracks if track.source is not None]
         return torch.cat(known) if known else torch.empty(0, 0)
 
-    def add(self, face: Face) -> None:
-        index = len(self.tracks)
-        secret = derive_seed(self.settings.seed, self.digest or b"", index)
-        self.tracks.append(Track.begin(index, face, secret, self.photo.pixels, self.settings))
+    def add(
+        self, faces: Sequence[Face], pixels: Tensor, tick: Callable[[float], None] = lambda share: None
+    ) -> None:
+        """Begin a track for each face of the source `pixels` [H, W, 3]."""
+        for number, face in enumerate(faces, start=1):
+            index = len(self.tracks)
+            secret = derive_seed(self.settings.seed, self.digest or b"", index)
+            self.tracks.append(Track.begin(index, face, secret, pixels, self.settings))
+            tick(number / len(faces))
 
 
 @torch.no_grad()
@@ -59,16 +64,16 @@ def run_photo(
     swallowed.
     """
     run = _Run(photo, settings, None if settings.seed is None else photo.digest())
+    pixels = photo.pixels
     try:
-        faces = list(settings.detect(photo.pixels, boxes))
+        faces = list(settings.detect(pixels, boxes))
     except Exception as error:  # not being able to look is not the same as seeing nobody
         return _stopped(run, guarded_reason("looking for faces", error))
     if not faces:
         return ImageResult(None, NO_FACE, reason="no face was found")
     tick(0.1)
-    for number, face in enumerate(faces, start=1):
-        run.add(face)
-        tick(0.1 + 0.2 * number / len(faces))
+    run.add(faces, pixels, lambda share: tick(0.1 + 0.2 * share))
+    del pixels  # of a large photograph there should not be more copies than needed
     for round_ in range(ROUNDS):
         for number, track in enumerate(run.tracks, start=1):
             if track.candidate is None:
@@ -132,8 +137,10 @@ def _paste_and_verify(run: _Run, *, giving_up: bool) -> ImageResult | None:
             track.give_up("it was still recognised in the output")
     if not seen and not missed:
         return finished(run.photo, run.tracks, composition, settings)
-    for face in missed:
-        run.add(face)
+    known = len(run.tracks)
+    del composition  # before the source is expanded again
+    run.add(missed, run.photo.pixels)
+    for track in run.tracks[known:]:
         if giving_up:
-            run.tracks[-1].give_up("it was only seen after the others were replaced")
+            track.give_up("it was only seen after the others were replaced")
     return None

@@ -29,8 +29,8 @@ def finished(
     photo: Photo, tracks: Sequence[Track], composition: Composition, settings: Settings
 ) -> ImageResult:
     """The result of a verified composition."""
-    output, pixels = composition.output, photo.pixels
-    changed = (output != pixels).any(dim=-1)  # [H, W]
+    output = composition.output
+    changed = (output != photo.pixels).any(dim=-1)  # [H, W]
     faces = [track.face for track in composition.handled]
     crops = align_faces(output[None], [faces], composition.aligned.size).crops
     after = {id(track): crop[None] for track, crop in zip(composition.handled, crops, strict=True)}
