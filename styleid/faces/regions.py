@@ -54,7 +54,7 @@ def _eyes(labels: np.ndarray) -> np.ndarray:
     eyes = np.isin(labels, EYES)
     both = all(_found(labels == one, 0.012) for one in EYES)
     part = np.isin(labels, (*EYES, *BROWS, GLASSES)) if both else eyes | _polygon(len(labels), _EYES_AT)
-    part &= _near(len(labels), _EYES_AT, 0.14)
+    part &= _near(len(labels), _EYES_AT, 0.09)
     return _grow(_hull(part), _GROWTH)
 
 
@@ -74,7 +74,8 @@ def _eyes_nose_mouth(labels: np.ndarray) -> np.ndarray:
 
 def _face(labels: np.ndarray) -> np.ndarray:
     """Skin and everything on it: no ears, neck or hair."""
-    skin = _largest(np.isin(labels, FACE_CLASSES)) | _core(len(labels))
+    # Specks and thin bridges are mistakes on hair and hat, and would pull the hull over them.
+    skin = _largest(_open(np.isin(labels, FACE_CLASSES), 0.03)) | _core(len(labels))
     closed = _close(skin, 0.10) | _eyes_nose_mouth(labels)
     # Hair falling over the cheek leaves a bay; the hull fills it as far as the face goes around it.
     return _grow(_hull(closed) & _grow(closed, 0.06), _GROWTH)
@@ -90,10 +91,8 @@ def _everything(labels: np.ndarray) -> np.ndarray:
 
 
 def _face_without_eyes(labels: np.ndarray) -> np.ndarray:
-    """The face with the source's own eyes kept."""
-    eyes = np.isin(labels, EYES)
-    place = _polygon(len(labels), _EYES_AT)
-    eyes = eyes if all(_found(labels == one, 0.012) for one in EYES) else eyes | place
+    """The face with the source's own eyes kept, as far as the parser saw them."""
+    eyes = np.isin(labels, EYES) & _near(len(labels), _EYES_AT, 0.05)
     return _face(labels) & ~_grow(eyes, 0.012)
 
 
@@ -126,20 +125,24 @@ def _found(part: np.ndarray, width: float) -> bool:
     return part.sum() >= 2 * (width * len(part)) ** 2
 
 
-def _disk_distance(mask: np.ndarray) -> np.ndarray:
-    return ndimage.distance_transform_edt(mask)
-
-
 def _grow(mask: np.ndarray, share: float) -> np.ndarray:
     """Dilation by a disk whose radius is a share of the side."""
-    return _disk_distance(~mask) <= share * len(mask) if mask.any() else mask
+    return ndimage.distance_transform_edt(~mask) <= share * len(mask) if mask.any() else mask
+
+
+def _open(mask: np.ndarray, share: float) -> np.ndarray:
+    """Opening by a disk; the border does not erode it."""
+    inner = ndimage.distance_transform_edt(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1] > share * len(mask)
+    return _grow(inner, share) & mask
 
 
 def _close(mask: np.ndarray, share: float) -> np.ndarray:
     """Closing by a disk, then filling of holes; the border does not erode it."""
     radius = int(np.ceil(share * len(mask)))
     grown = _grow(np.pad(mask, radius), share * len(mask) / (len(mask) + 2 * radius))
-    closed = _disk_distance(np.pad(grown, 1, constant_values=True))[1:-1, 1:-1] > share * len(mask)
+    closed = ndimage.distance_transform_edt(np.pad(grown, 1, constant_values=True))[1:-1, 1:-1] > share * len(
+        mask
+    )
     inner = closed[radius:-radius, radius:-radius] if radius else closed
     return ndimage.binary_fill_holes(inner | mask)
 
