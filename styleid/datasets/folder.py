@@ -57,10 +57,11 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class _Job:
-    """One file to do: where it is, where its output goes, and what it is called in the report."""
+    """One file to do: where it is, where its output goes, below which folder, and what the report calls it."""
 
     source: Path
     target: Path
+    root: Path
     name: str
     skipped: str | None = None
 
@@ -112,7 +113,7 @@ def run_files(
                 if progress is not None:
                     progress(before + done / max(total, 1), len(jobs))
 
-            entry = journal.finished(job.name, job.target.parent)
+            entry = journal.finished(job.name, job.root)
             if entry is None:
                 entry = _run_one(job, anonymize, options, tick)
             journal.add(entry)
@@ -145,12 +146,12 @@ def _plan(source: Path, target: Path, report: Path | None) -> tuple[list[_Job], 
         raise InputError(
             "The output is the input itself, which is never overwritten. Name another file or folder."
         )
-    return [_Job(source, target, source.name)], report
+    return [_Job(source, target, target.parent, source.name)], report
 
 
 def _job(found: Found, source: Path, target: Path) -> _Job:
     below = found.path.relative_to(source)
-    return _Job(found.path, target / below, below.as_posix(), found.skipped)
+    return _Job(found.path, target / below, target, below.as_posix(), found.skipped)
 
 
 def _run_one(
@@ -197,7 +198,8 @@ def _anonymised(
         )
     _make_folder(target.parent)
     written = write_photo(photo, target, format=format, overwrite=options.overwrite, source=job.source)
-    return entry.changed(output=target.name, bytes=target.stat().st_size, notes=written.notes)
+    output = target.relative_to(job.root).as_posix()
+    return entry.changed(output=output, bytes=target.stat().st_size, notes=written.notes)
 
 
 def _written_as(job: _Job, photo: Photograph) -> tuple[Path, str]:

@@ -26,7 +26,7 @@ class FileReport:
     Attributes:
         source: its path below the input folder, with forward slashes.
         outcome: anonymised, blurred, blocked, passed or no_face as the Anonymizer says, or failed.
-        output: the written file's name, in the same place below the output folder; None when nothing was written.
+        output: the written file's path below the output folder; None when nothing was written.
         reason: why nothing was written, or what else is worth knowing.
         size: width and height in pixels.
         bytes: of the written file.

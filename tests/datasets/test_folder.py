@@ -48,6 +48,7 @@ def test_a_tree_is_mirrored_in_a_stable_order(tmp_path, album, inverter):
         str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()
     )
     assert written == ["a.jpg", "b/10.png", "b/2.png", "report.json"]
+    assert [entry["output"] for entry in _report(tmp_path / "out/report.json")[1].values()] == seen
     values = read_photo(tmp_path / "out/b/2.png").values
     assert (values[0] == 253).all()
     assert (values[1:] == 2).all()
