@@ -27,7 +27,7 @@ from .recogniser import JUDGE, RECOGNISER, train_recogniser, verification
 from .regressors import evaluate_attributes, evaluate_landmarks, summary, train_attributes, train_landmarks
 from .segmentation import evaluate_segmentation, train_segmentation
 
-STAGES = (Stage(size=64, steps=2300, batch=12, gates=False), Stage(size=128, steps=2400, batch=8, gates=True))
+STAGES = (Stage(size=64, steps=2290, batch=12, gates=False), Stage(size=128, steps=1250, batch=8, gates=True))
 CROP = "FFHQ-aligned RGB crop"
 
 

@@ -85,7 +85,7 @@ class Heads:
         return (values - train.mean(0)) / train.std(0).clamp(min=1e-3)
 
     def landmarks(self, index: np.ndarray) -> Tensor:
-        """`[B,5,2]` pixels of the 128-pixel image."""
+        """`[B,5,2]` pixels of the 128-pixel image, from its corner."""
         return torch.from_numpy(self.lm5[np.asarray(index)]).float()
 
     def same_identity(self, index: int) -> np.ndarray:

@@ -46,7 +46,7 @@ def fit_mapping(
 ) -> None:
     """Train `generator.style` in place and set `generator.w_mean`."""
     torch.manual_seed(seed)
-    codes = mean_codes(heads, encoder, heads.train)
+    codes = mean_codes(heads, encoder, heads.train[::3])
     centre = codes.mean(0)
     _, spread, axes = torch.pca_lowrank(codes - centre, q=256, niter=4, center=False)
     scale = spread / len(codes) ** 0.5  # standard deviation along each principal axis

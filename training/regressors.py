@@ -47,7 +47,7 @@ def loose_crops(images: Tensor, points: Tensor, size: int) -> tuple[Tensor, Tens
     return crop, moved
 
 
-def train_landmarks(heads: Heads, folder: Path, *, steps: int = 500, seed: int = 53) -> LandmarkNet:
+def train_landmarks(heads: Heads, folder: Path, *, steps: int = 800, seed: int = 53) -> LandmarkNet:
     torch.manual_seed(seed)
     batch = 24
     net = LandmarkNet(LandmarkConfig()).to(memory_format=torch.channels_last)
@@ -59,7 +59,7 @@ def train_landmarks(heads: Heads, folder: Path, *, steps: int = 500, seed: int =
         index = heads.train[torch.randint(len(heads.train), (batch,)).numpy()]
         flip = torch.rand(batch) < 0.5
         images, _ = heads.mirrored(heads.images(index), None, flip)
-        points = (heads.landmarks(index) + 0.5) / images.shape[-1]
+        points = heads.landmarks(index) / images.shape[-1]
         mirrored = torch.stack([1 - points[:, MIRRORED_POINTS, 0], points[:, MIRRORED_POINTS, 1]], 2)
         points = torch.where(flip[:, None, None], mirrored, points)
         crop, points = loose_crops(images, points, net.input_size)
@@ -86,7 +86,7 @@ def evaluate_landmarks(net: LandmarkNet, heads: Heads) -> dict[str, float]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         index = heads.held_out[:200]
-        images, points = heads.images(index), (heads.landmarks(index) + 0.5) / 128
+        images, points = heads.images(index), heads.landmarks(index) / 128
         crop, truth = loose_crops(images, points, net.input_size)
         found, score = net(crop)
         _, negative = net(F.interpolate(not_faces(images, 100), size=(96, 96), mode="area"))

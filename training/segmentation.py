@@ -23,6 +23,11 @@ def one_hot(labels: Tensor) -> Tensor:
     return F.one_hot(labels.long(), 19).permute(0, 3, 1, 2).float()
 
 
+def at_size(labels: Tensor, size: int) -> Tensor:
+    """Label maps `[N,H,W]` at `size` pixels, by nearest neighbour."""
+    return F.interpolate(labels[:, None].float(), size=(size, size), mode="nearest-exact")[:, 0].to(labels.dtype)
+
+
 def train_segmentation(
     heads: Heads, generator: Generator, encoder: Encoder, parser: UNetParser, folder: Path, *, steps: int = 400,
     seed: int = 71,
@@ -64,7 +69,7 @@ def train_segmentation(
                 part = slice(0, batch // 2)
                 decoded = generator.synthesis(codes[part], noise="none")
                 logits = parser(((decoded + 1) / 2).contiguous(memory_format=torch.channels_last))
-                loss = loss + 0.3 * F.cross_entropy(logits.float(), labels[part].long())
+                loss = loss + 0.3 * F.cross_entropy(logits.float(), at_size(labels[part], generator.size).long())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -88,4 +93,4 @@ def evaluate_segmentation(
     net.eval()
     labels = heads.labels(heads.held_out[:count])
     found = parser((generator.synthesis(net(one_hot(labels)), noise="none").clamp(-1, 1) + 1) / 2).argmax(1)
-    return {"label_agreement": float((found == labels).float().mean())}
+    return {"label_agreement": float((found == at_size(labels, generator.size)).float().mean())}
