@@ -87,7 +87,9 @@ def count(found: Sequence[Candidate], scene: Scene) -> tuple[int, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer pictures, about two minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="without variants of the group photograph and turned textures"
+    )
     parser.add_argument(
         "--landmarks", help="weights of the landmark net; without it the networks' own points count"
     )

@@ -20,8 +20,8 @@ from .face import Face
 __all__ = ["detect_faces"]
 
 # Belief from which a candidate is a face. Measured on photographs with and without people (benchmarks/detectors.py):
-# faces lie at 0.9 and above but for covered or cut ones, what is no face rarely reaches 0.7.
-_FACE = 0.75
+# faces lie at 0.9 and above but for covered or cut ones, what is no face rarely reaches 0.75.
+_FACE = 0.8
 # SCRFD's own working point.
 _SCRFD_FACE = 0.5
 # The landmark net has only seen rendered faces: its word weighs little beside the other networks'.
