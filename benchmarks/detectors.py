@@ -111,7 +111,8 @@ def main() -> None:
                 row[2] += alarms
             if name.startswith("all") and (hits < len(scene.faces) or alarms):
                 print(
-                    f"  {scene.name}, {scene.kind}: {hits} of {len(scene.faces)} faces, {alarms} false alarms"
+                    f"  {scene.name}, {scene.kind}: {hits} of {len(scene.faces)} faces, {alarms} false alarms",
+                    flush=True,
                 )
     _print(totals, seconds, len(pictures))
 
