@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-EXAMPLES = ("astronaut", "group")
+from ..styleid.demo import EXAMPLES, example_photograph
 
 
 class StyleIDExamplePhoto:
@@ -35,6 +35,4 @@ class StyleIDExamplePhoto:
         }
 
     def execute(self, *, photograph: str) -> tuple[Tensor]:
-        from ..styleid.demo import example_photograph
-
         return (example_photograph(photograph)[None],)
