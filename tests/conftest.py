@@ -23,6 +23,7 @@ from styleid.networks.mobilefacenet import MobileFaceNet, MobileFaceNetConfig
 from styleid.networks.psp import Encoder, EncoderConfig
 from styleid.networks.stylegan2 import Generator, GeneratorConfig
 from styleid.networks.unet import ParserConfig, UNetParser
+from styleid.pipeline import face as pipeline_face
 
 ROOT = Path(__file__).resolve().parents[1]
 UNITS, WIDTHS = (1, 1, 1, 1), (16, 16, 16, 32)
@@ -87,6 +88,12 @@ def _calibrate(network: nn.Module, batch: torch.Tensor) -> None:
 def tiny_family(_networks: Family) -> Family:
     """A family of tiny random networks of the real classes; its recognisers call only (nearly) equal pixels one person."""
     return replace(_networks)
+
+
+@pytest.fixture
+def small_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pipeline cuts crops of 96 pixels instead of 256: the same steps, several times faster."""
+    monkeypatch.setattr(pipeline_face, "_SMALLEST_CROP", 96)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from styleid.errors import InputError
 
 FACES = [(60, 70, 60), (170, 80, 70)]
 
+pytestmark = pytest.mark.usefixtures("small_crops")
+
 
 @pytest.fixture
 def two_faces(make_face):

@@ -18,6 +18,8 @@ from styleid.pipeline import track
 
 LEFT, RIGHT = (60, 70, 60), (170, 80, 70)
 
+pytestmark = pytest.mark.usefixtures("small_crops")
+
 
 @pytest.fixture(autouse=True)
 def one_target_per_face(monkeypatch):
