@@ -9,13 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from styleid.networks.psp import Encoder
-from styleid.networks.stylegan2 import Generator
+from styleid.networks.stylegan2 import SQRT2, Generator
 
 from .data import Heads
 from .loop import Run, cosine
+
+# The mapping layers' stored weights are 100 times those in effect (lr_mul 0.01), and so is the rate.
+RATE = 0.5
 
 __all__ = ["energy_distance", "fit_mapping", "mean_codes"]
 
@@ -42,22 +45,15 @@ def mean_codes(heads: Heads, encoder: Encoder, index) -> Tensor:
 
 
 def fit_mapping(
-    heads: Heads, generator: Generator, encoder: Encoder, folder: Path, *, steps: int = 1500, seed: int = 81
+    heads: Heads, generator: Generator, encoder: Encoder, folder: Path, *, steps: int = 400, seed: int = 81
 ) -> None:
-    """Train `generator.style` in place and set `generator.w_mean`."""
+    """Set `generator.style` to the normal distribution of the codes, refine it, and set `generator.w_mean`."""
     torch.manual_seed(seed)
     codes = mean_codes(heads, encoder, heads.train[::3])
-    centre = codes.mean(0)
-    _, spread, axes = torch.pca_lowrank(codes - centre, q=256, niter=4, center=False)
-    scale = spread / len(codes) ** 0.5  # standard deviation along each principal axis
-    mapping = generator.style.requires_grad_(True)
-    optimiser = torch.optim.Adam(mapping.parameters(), 2e-3, betas=(0.9, 0.99))
-    whiten = axes / (scale + 0.05 * scale[0]) * scale.sqrt()
-
-    def distance(z: Tensor, real: Tensor) -> Tensor:
-        found = mapping(z) - centre
-        real = real - centre
-        return energy_distance(found, real) + 0.3 * energy_distance(found @ whiten, real @ whiten)
+    mapping = generator.style
+    start_from_components(mapping, codes)
+    mapping.requires_grad_(True)
+    optimiser = torch.optim.Adam(mapping.parameters(), RATE, betas=(0.9, 0.99))
 
     def report() -> dict[str, float]:
         with torch.no_grad():
@@ -70,11 +66,35 @@ def fit_mapping(
 
     run = Run("mapping", folder, steps, {"mapping": mapping, "optimiser": optimiser}, report, seed=seed)
     for step in run.steps():
-        optimiser.param_groups[0]["lr"] = 2e-3 * cosine(step / steps)
-        loss = distance(torch.randn(384, 512), codes[torch.randint(len(codes), (384,))])
+        optimiser.param_groups[0]["lr"] = RATE * cosine(step / steps)
+        loss = energy_distance(mapping(torch.randn(384, 512)), codes[torch.randint(len(codes), (384,))])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
     with torch.no_grad():
         generator.w_mean.copy_(mapping(torch.randn(4096, 512)).mean(0))
     mapping.requires_grad_(False)
+
+
+@torch.no_grad()
+def start_from_components(mapping: nn.Sequential, codes: Tensor) -> None:
+    """Make the mapping the normal distribution of the codes' 256 principal components.
+
+    The last layer ends in a leaky ReLU, so the components are those of the codes before it. All layers before hand
+    x on unchanged: `lrelu(x) - lrelu(-x) = 1.2 x`, each layer holding x and -x.
+    """
+    before = codes / SQRT2
+    before = torch.where(before < 0, before / 0.2, before)
+    centre = before.mean(0)
+    half = codes.shape[1] // 2
+    _, spread, axes = torch.pca_lowrank(before - centre, q=half, niter=4, center=False)
+    out = (axes * spread / len(codes) ** 0.5) / (1.2 * SQRT2)  # [512, 256]
+    eye = torch.eye(half)
+    keep = torch.cat([torch.cat([eye, -eye], 1), torch.cat([-eye, eye], 1)]) / (1.2 * SQRT2)
+    first = torch.cat([torch.cat([eye, 0 * eye], 1), torch.cat([-eye, 0 * eye], 1)])
+    layers = list(mapping)[1:]
+    effects = [first, *[keep] * (len(layers) - 2), torch.cat([out, -out], 1)]
+    for layer, effect in zip(layers, effects, strict=True):
+        layer.weight.copy_(effect / layer.scale)
+        layer.bias.zero_()
+    layers[-1].bias.copy_(centre / layers[-1].lr_mul)
