@@ -25,7 +25,9 @@ def one_hot(labels: Tensor) -> Tensor:
 
 def at_size(labels: Tensor, size: int) -> Tensor:
     """Label maps `[N,H,W]` at `size` pixels, by nearest neighbour."""
-    return F.interpolate(labels[:, None].float(), size=(size, size), mode="nearest-exact")[:, 0].to(labels.dtype)
+    return F.interpolate(labels[:, None].float(), size=(size, size), mode="nearest-exact")[:, 0].to(
+        labels.dtype
+    )
 
 
 def train_segmentation(
@@ -69,7 +71,9 @@ def train_segmentation(
                 part = slice(0, batch // 2)
                 decoded = generator.synthesis(codes[part], noise="none")
                 logits = parser(((decoded + 1) / 2).contiguous(memory_format=torch.channels_last))
-                loss = loss + 0.3 * F.cross_entropy(logits.float(), at_size(labels[part], generator.size).long())
+                loss = loss + 0.3 * F.cross_entropy(
+                    logits.float(), at_size(labels[part], generator.size).long()
+                )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
