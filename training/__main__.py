@@ -124,9 +124,9 @@ def main() -> None:
 def rank(models: Path) -> None:
     """Rank the layers and channels of the exported family with its own recogniser and attribute net."""
     path = models / "embedded-ranking.safetensors"
-    ranking = rank_family(load_family("embedded"), pairs=32, block=64, seed=97)
+    ranking = rank_family(load_family("embedded"), pairs=16, block=64, seed=97)
     save_ranking(ranking, path)
-    figures = {"identity_layers": " ".join(map(str, ranking.layers)), "pairs": 32, "block": 64}
+    figures = {"identity_layers": " ".join(map(str, ranking.layers)), "pairs": 16, "block": 64}
     register(
         "embedded-ranking", "ranking", path, models, "scores of layer windows and channel blocks", figures
     )
