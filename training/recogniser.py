@@ -48,7 +48,7 @@ class Recipe:
 RECOGNISER = Recipe(
     name="recogniser", architecture="ir-se", angular=True, margin=0.3, scale=24.0, seed=31,
     regression=1.0, erase=0.2, photometric=1.0,
-    steps=900,
+    steps=1300,
 )  # fmt: skip
 JUDGE = Recipe(
     name="judge", architecture="mobilefacenet", angular=False, margin=0.2, scale=20.0, seed=47, regression=0.5,
