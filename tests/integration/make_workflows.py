@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from comfy_server import ROOT, ComfyServer, error_of, succeeded
-from PIL import Image
+from PIL import Image, ImageChops
 from workflow_recipes import RECIPES, build
 
 WORKFLOWS = ROOT / "workflows"
@@ -26,12 +26,15 @@ def as_text(content: dict[str, Any]) -> str:
 
 
 def thumbnail(before: Image.Image, after: Image.Image) -> Image.Image:
-    """Before | after, each cut to a square around the centre of the upper part, where people's faces are."""
+    """Before | after, each cut to the square around what changed."""
+    left, top, right, bottom = ImageChops.difference(before, after).getbbox() or (0, 0, *before.size)
+    side = min(int(1.7 * max(right - left, bottom - top)), *before.size)
+    x = min(max((left + right - side) // 2, 0), before.width - side)
+    y = min(max((top + bottom - side) // 2, 0), before.height - side)
     sheet = Image.new("RGB", (2 * SIDE + 4, SIDE), "white")
-    for left, picture in ((0, before), (SIDE + 4, after)):
-        side = min(picture.size)
-        corner = (picture.width - side) // 2
-        sheet.paste(picture.crop((corner, 0, corner + side, side)).resize((SIDE, SIDE)), (left, 0))
+    for place, picture in ((0, before), (SIDE + 4, after)):
+        part = picture.crop((x, y, x + side, y + side)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        sheet.paste(part, (place, 0))
     return sheet
 
 
