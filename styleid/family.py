@@ -32,7 +32,7 @@ ROWS, COLUMNS = (35, 223), (32, 220)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Recogniser:
-    """A face recogniser and the L2 distance of embeddings below which it sees one person (false-accept rate 1e-3)."""
+    """A face recogniser and the L2 distance of embeddings below which it sees one person (false-accept rate 1e-2)."""
 
     name: str
     network: nn.Module

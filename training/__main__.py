@@ -60,7 +60,7 @@ def train_helpers(heads: Heads, folder: Path, models: Path):
             input=f"inner face (rows 35:223, columns 32:220 of a 256-pixel FFHQ crop) in [-1, 1], {net.input_size} px",
         )  # fmt: skip
         export(entry, models)
-        place = {"weights": entry.name, "threshold": round(figures["threshold_at_far_0.001"], 4)}
+        place = {"weights": entry.name, "threshold": round(figures["threshold_at_far_0.01"], 4)}
         edit_manifest(models, lambda m, role=recipe.name, place=place: family(m).update({role: place}))
         judges[recipe.name] = net
     landmarks = rounded(train_landmarks(heads, folder))

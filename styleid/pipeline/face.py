@@ -114,7 +114,7 @@ def decode_attempt(source: SourceFace, attempt: Attempt, family: Family, seed: i
 def dress(source: SourceFace, attempt: Attempt, decoded: Tensor, grey: bool) -> Candidate:
     """A decoded face in the source's colours, ready to paste. Raises StyleIDError where a step returns NaN."""
     crop, mask = source.aligned.crops, source.mask(attempt.area)
-    new = match_colour(_resized(decoded, crop.shape[1]), crop, source.mask("face"))  # [1, S, S, 3]
+    new = match_colour(_resized(decoded, crop.shape[1]), crop, source.mask("face"), "tone")  # [1, S, S, 3]
     if grey:
         new = new.mean(-1, keepdim=True).expand_as(new).contiguous()
     if not (bool(torch.isfinite(new).all()) and bool(torch.isfinite(mask).all())):

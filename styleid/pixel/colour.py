@@ -6,13 +6,14 @@ import warnings
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
 from skimage.color import lab2rgb, rgb2lab
 
 from ..errors import InputError
 
 __all__ = ["COLOUR_METHODS", "match_colour"]
 
-COLOUR_METHODS = ("histogram", "lab", "none")
+COLOUR_METHODS = ("histogram", "lab", "tone", "none")
 # Fewer pixels than this say nothing about a face's colours: the target stays as it is.
 _FEWEST = 16
 
@@ -24,7 +25,8 @@ def match_colour(
 
     mask: [H, W] or [N, H, W]; pixels above 0.5 in it are compared, on both sides. The map is then applied to the
     whole target. method: "histogram" (per channel, as scikit-image's `match_histograms` on the masked pixels),
-    "lab" (mean and variance per CIELAB channel, Reinhard et al. 2001), "none".
+    "lab" (mean and variance per CIELAB channel, Reinhard et al. 2001), "tone" (lightness like "lab"; of the colour
+    only the source's broad tones and half of the target's own, so colour noise of the target stays out), "none".
     """
     if method not in COLOUR_METHODS:
         raise InputError(f"There is no colour match {method!r}. Choose one of: {', '.join(COLOUR_METHODS)}.")
@@ -49,7 +51,7 @@ def _match(target: torch.Tensor, source: torch.Tensor, mask: torch.Tensor, metho
     if inside.sum() < _FEWEST:
         return target.clone()
     t, s = (image.detach().cpu().double().numpy() for image in (target, source))
-    matched = (_histogram if method == "histogram" else _lab)(t, s, inside)
+    matched = {"histogram": _histogram, "lab": _lab, "tone": _tone}[method](t, s, inside)
     return torch.from_numpy(np.clip(matched, 0, 1)).to(target)
 
 
@@ -73,3 +75,28 @@ def _lab(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndarr
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # colours outside sRGB are clipped, as wished
         return lab2rgb((t - mean_t) * gain + mean_s)
+
+
+# Widths of the low-pass filters of "tone", as shares of the picture's height: what counts as a broad tone, and how
+# fine a patch of colour (lips) may be.
+_BROAD, _FINE = 0.1, 0.02
+
+
+def _tone(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    t, s = rgb2lab(target), rgb2lab(source)
+    gain = np.clip(s[inside, 0].std() / max(t[inside, 0].std(), 1e-3), 0.25, 4.0)
+    t[..., 0] = (t[..., 0] - t[inside, 0].mean()) * gain + s[inside, 0].mean()
+    side = len(t)
+    for c in (1, 2):
+        own = _lowpass(t[..., c], inside, _FINE * side) - _lowpass(t[..., c], inside, _BROAD * side)
+        t[..., c] = _lowpass(s[..., c], inside, _BROAD * side) + 0.5 * own
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return lab2rgb(t)
+
+
+def _lowpass(values: np.ndarray, inside: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian mean over the pixels inside only; far from them, their mean."""
+    weight = gaussian_filter(inside.astype(np.float64), sigma) + 1e-4
+    mean = values[inside].mean()
+    return gaussian_filter(np.where(inside, values - mean, 0.0), sigma) / weight + mean

@@ -52,7 +52,7 @@ class WeightsEntry:
 
 
 class RecogniserEntry(NamedTuple):
-    """A recogniser's weights and its decision threshold: the L2 distance of embeddings at a false-accept rate of 1e-3."""
+    """A recogniser's weights and its decision threshold: the L2 distance of embeddings at a false-accept rate of 1e-2."""
 
     weights: str
     threshold: float

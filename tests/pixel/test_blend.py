@@ -119,3 +119,22 @@ def test_wrong_arguments_are_refused() -> None:
     ):
         with pytest.raises(InputError):
             bad()
+
+
+def test_tone_keeps_the_sources_broad_colour_and_the_targets_lightness_detail() -> None:
+    generator = torch.Generator().manual_seed(5)
+    source = torch.tensor([0.75, 0.55, 0.45]).expand(64, 64, 3).clone()
+    source[:, 32:] *= 0.8
+    target = (source.flip(1) + 0.2 * torch.randn(64, 64, 3, generator=generator)).clamp(0, 1)  # colour noise
+    inside = torch.ones(64, 64)
+    noisy = match_colour(target, source, inside, "lab")
+    calm = match_colour(target, source, inside, "tone")
+
+    def colour_noise(image: torch.Tensor) -> float:
+        return float((image - image.mean(-1, keepdim=True)).diff(dim=0).abs().mean())
+
+    assert colour_noise(calm) < 0.5 * colour_noise(noisy)
+    hue = calm.mean((0, 1)) / calm.mean()
+    assert torch.allclose(hue, source.mean((0, 1)) / source.mean(), atol=0.05)
+    detail = torch.corrcoef(torch.stack([calm.mean(-1).flatten(), target.mean(-1).flatten()]))[0, 1]
+    assert detail > 0.9
