@@ -24,7 +24,7 @@ from .generator import AutoencoderTrainer, Stage
 from .mapping import fit_mapping
 from .parser import evaluate_parser, train_parser
 from .recogniser import JUDGE, RECOGNISER, train_recogniser, verification
-from .regressors import evaluate_attributes, evaluate_landmarks, summary, train_attributes, train_landmarks
+from .regressors import evaluate_landmarks, reliable, summary, train_attributes, train_landmarks
 from .segmentation import evaluate_segmentation, train_segmentation
 
 STAGES = (Stage(size=64, steps=2290, batch=12, gates=False), Stage(size=128, steps=1250, batch=8, gates=True))
@@ -71,11 +71,11 @@ def train_helpers(heads: Heads, folder: Path, models: Path):
         ),
         models,
     )  # fmt: skip
-    attributes = rounded(train_attributes(heads, folder))
+    attributes, figures = reliable(rounded(train_attributes(heads, folder)), heads)
     export(
         Entry(
             name="embedded-attributes", kind="attributes", network=attributes, input=f"{CROP} in [-1, 1], 112 px",
-            figures=summary(evaluate_attributes(attributes, heads)) | evaluate_attributes(attributes, heads),
+            figures=summary(figures) | figures,
         ),
         models,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from .augment import erase, photometric, warp
 from .data import Heads
 from .loop import Run, cosine
 
-__all__ = ["evaluate_attributes", "evaluate_landmarks", "train_attributes", "train_landmarks"]
+__all__ = ["evaluate_attributes", "evaluate_landmarks", "reliable", "train_attributes", "train_landmarks"]
 
 MIRRORED_POINTS = [1, 0, 2, 4, 3]
 # Centre of the face, brows to chin, in an FFHQ crop.
@@ -127,18 +128,35 @@ def train_attributes(heads: Heads, folder: Path, *, steps: int = 600, seed: int 
 
 
 @torch.no_grad()
-def evaluate_attributes(net: AttributeNet, heads: Heads) -> dict[str, float]:
+def evaluate_attributes(net: AttributeNet, heads: Heads, index: np.ndarray | None = None) -> dict[str, float]:
     """Balanced accuracy per attribute on held-out identities (only attributes that occur both ways)."""
     net.eval()
-    index = heads.held_out
+    index = heads.held_out if index is None else index
     found = torch.cat([net(heads.images(index[i : i + 50])) for i in range(0, len(index), 50)]) > 0.5
-    truth = heads.attributes(index) > 0.5
+    truth = heads.attributes(index)[:, [heads.names.index(name) for name in net.names]] > 0.5
     figures = {}
-    for column, name in enumerate(heads.names):
+    for column, name in enumerate(net.names):
         yes, no = found[truth[:, column], column], found[~truth[:, column], column]
         if len(yes) and len(no):
             figures[name] = float((yes.float().mean() + 1 - no.float().mean()) / 2)
     return figures
+
+
+def reliable(net: AttributeNet, heads: Heads, floor: float = 0.65) -> tuple[AttributeNet, dict[str, float]]:
+    """The net without the attributes it cannot tell, and the figures of the others.
+
+    The first half of the held-out identities decides which attributes stay, the second half gives the figures.
+    """
+    half = len(heads.held_out) // 2
+    decided = evaluate_attributes(net, heads, heads.held_out[:half])
+    names = tuple(name for name in net.names if decided.get(name, 0.0) >= floor)
+    rows = [net.names.index(name) for name in names]
+    pruned = AttributeNet(replace(net.config, names=names))
+    state = net.state_dict()
+    for key in ("head.5.weight", "head.5.bias"):
+        state[key] = state[key][rows]
+    pruned.load_state_dict(state)
+    return pruned.eval(), evaluate_attributes(pruned, heads, heads.held_out[half:])
 
 
 def summary(figures: dict[str, float]) -> dict[str, float]:
