@@ -172,8 +172,8 @@ class StyleIDSwapIdentityLayers:
                     "STRING",
                     {
                         "default": "ranked",
-                        "tooltip": "'ranked' takes the identity layers that the models' ranking measured. "
-                        "Or name layers, counted from 0: 4-6, or 3,5,6.",
+                        "tooltip": "'ranked' takes the identity layers that the models' ranking measured, 'ranked+2' "
+                        "two more on each side. Or name layers, counted from 0: 4-6, or 3,5,6.",
                     },
                 ),
                 "strength": STRENGTH_INPUT,
@@ -191,19 +191,21 @@ class StyleIDSwapIdentityLayers:
 
 
 def parse_layers(text: str, models: Family, count: int) -> tuple[int, ...]:
-    """'ranked', '4-6' or '3,5,6' -> layer numbers below `count`."""
+    """'ranked', 'ranked+2', '4-6' or '3,5,6' -> layer numbers below `count`."""
     text = text.strip().lower()
-    if text in ("", "ranked"):
+    ranked = re.fullmatch(r"(?:ranked)?(?:\+(\d))?", text.replace(" ", ""))
+    if ranked is not None:
         if models.ranking is None:
             raise InputError(
                 "layers: these models carry no measured ranking. Name the layers, for example 4-6."
             )
-        return tuple(models.ranking.layers)
+        wider, own = int(ranked[1] or 0), models.ranking.layers
+        return tuple(range(max(0, min(own) - wider), min(count, max(own) + wider + 1)))
     chosen: set[int] = set()
     for part in text.replace(" ", "").split(","):
         span = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part)
         if span is None:
-            raise InputError(f"layers: expected 'ranked', 4-6 or 3,5,6, found {text!r}.")
+            raise InputError(f"layers: expected 'ranked', 'ranked+2', 4-6 or 3,5,6, found {text!r}.")
         chosen.update(range(int(span[1]), int(span[2] or span[1]) + 1))
     if not chosen or max(chosen) >= count:
         raise InputError(f"layers: these models have layers 0 to {count - 1}, found {text!r}.")

@@ -143,7 +143,13 @@ class ComfyPage:
 
     def shown_pictures(self) -> int:
         """How many nodes show a picture of their result."""
-        return self.page.evaluate("() => window.app.graph._nodes.filter((node) => node.imgs?.length).length")
+        return self.page.evaluate(
+            """() => {
+                const drawn = window.app.graph._nodes.filter((node) => node.imgs?.length).length;
+                const shown = [...document.querySelectorAll(".lg-node img")].filter((image) => image.naturalWidth);
+                return drawn + shown.length;
+            }"""
+        )
 
     def load_node(self, kind: str) -> None:
         """Clears the canvas, adds one node and selects it."""

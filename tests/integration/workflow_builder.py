@@ -8,7 +8,7 @@ from typing import Any
 
 GAP_X, GAP_Y, TOP = 60, 40, 80
 TITLE, SLOT, WIDGET, MARGIN = 30, 20, 24, 16
-EXTRA_HEIGHT = {"StyleIDSaveAnonymizedImage": 300, "PreviewImage": 260, "PreviewAny": 150, "MaskPreview": 260}
+SAVE, TEXT = "StyleIDSaveAnonymizedImage", "PreviewAny"
 WIDGET_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 
 
@@ -22,6 +22,7 @@ class Node:
     column: int
     title: str | None
     width: int
+    lines: int  # of text that a preview shows
     text: str | None = None  # of a note
 
     def __getitem__(self, output: str) -> tuple[Node, str]:
@@ -38,16 +39,23 @@ class Recipe:
     groups: list[tuple[str, int, int, str]] = field(default_factory=list)
 
     def add(
-        self, kind: str, column: int, *, title: str | None = None, width: int = 330, **values: Any
+        self,
+        kind: str,
+        column: int,
+        *,
+        title: str | None = None,
+        width: int = 330,
+        lines: int = 6,
+        **values: Any,
     ) -> Node:
         """A node; a value is a constant or `other["output name"]`."""
-        node = Node(len(self.nodes) + 1, kind, values, column, title, width)
+        node = Node(len(self.nodes) + 1, kind, values, column, title, width, lines)
         self.nodes.append(node)
         return node
 
     def note(self, column: int, text: str, *, title: str = "Note", width: int = 330) -> None:
         """Markdown on the canvas."""
-        self.nodes.append(Node(len(self.nodes) + 1, "MarkdownNote", {}, column, title, width, text))
+        self.nodes.append(Node(len(self.nodes) + 1, "MarkdownNote", {}, column, title, width, 0, text))
 
     def group(self, title: str, first: int, last: int, color: str = "#3f789e") -> None:
         """A titled frame around columns `first` .. `last`."""
@@ -139,7 +147,7 @@ class Recipe:
             for name, kind in zip(info["output_name"], info["output"], strict=True)
         ]
         sockets = max(sum("widget" not in entry for entry in inputs), len(outputs))
-        height = TITLE + SLOT * sockets + WIDGET * len(values) + MARGIN + EXTRA_HEIGHT.get(node.kind, 0)
+        height = TITLE + SLOT * sockets + WIDGET * len(values) + MARGIN + shown_height(node)
         title = {"title": node.title} if node.title else {}
         return (
             common
@@ -186,6 +194,11 @@ class Recipe:
             frame = {"id": number, "title": title, "bounding": [left, top, right - left, bottom - top]}
             frames.append(frame | {"color": color, "font_size": 24, "flags": {}})
         return frames
+
+
+def shown_height(node: Node) -> int:
+    """Room for what a node shows below its widgets: a picture, or lines of text."""
+    return {SAVE: node.width, TEXT: 48 + 17 * node.lines}.get(node.kind, 0)
 
 
 def is_widget(spec: list[Any]) -> bool:

@@ -105,6 +105,7 @@ def medium_layer_swap(recipe: Recipe) -> None:
         models=models["models"],
         source=codes["codes"],
         target=identity["codes"],
+        layers="ranked+2",
     )
     _, region = area_of(recipe, 1, models, faces, "face")
     decoded = recipe.add("StyleIDDecodeWPlus", 2, models=models["models"], codes=swapped["codes"])
@@ -183,8 +184,8 @@ def group_photo(recipe: Recipe) -> None:
     photo = recipe.add("StyleIDExamplePhoto", 0, photograph="group")
     done = recipe.add("StyleIDAnonymize", 0, images=photo["image"], models=models["models"])
     recipe.group("Everyone in the picture", 0, 0, BLUE)
-    recipe.add("PreviewAny", 1, title="Report", width=480, source=done["report"])
-    recipe.add("StyleIDSaveAnonymizedImage", 2, width=640, images=done["images"], filename_prefix=recipe.name)
+    recipe.add("PreviewAny", 1, title="Report", width=560, lines=22, source=done["report"])
+    recipe.add("StyleIDSaveAnonymizedImage", 2, width=560, images=done["images"], filename_prefix=recipe.name)
     recipe.group("Result", 1, 2, RED)
 
 

@@ -62,6 +62,17 @@ def test_only_the_named_layers_move(node, tiny_family, codes):
     assert moved.nonzero().flatten().tolist() == [1, 2, 4]
 
 
+def test_ranked_layers_can_be_widened(node, tiny_family, codes):
+    (target,) = node("StyleIDRandomIdentity")(models=tiny_family, one_per_face=codes)
+    (swapped,) = node("StyleIDSwapIdentityLayers")(
+        models=tiny_family, source=codes, target=target, layers="ranked+1", strength=1.0
+    )
+    moved = (swapped.w_plus != codes.w_plus).any(-1).any(0).nonzero().flatten().tolist()
+    own = tiny_family.ranking.layers
+    last = tiny_family.generator.num_layers - 1
+    assert moved == list(range(max(0, min(own) - 1), min(last, max(own) + 1) + 1))
+
+
 @pytest.mark.parametrize("layers", ["99", "3-", "a", "1;2", "4-2"])
 def test_layers_that_do_not_exist_are_named(node, tiny_family, codes, errors, layers):
     with pytest.raises(errors.InputError, match="layers"):
