@@ -10,6 +10,7 @@ from torch import Tensor
 from ..styleid.errors import InputError
 from ..styleid.family import Family
 from ..styleid.latent import random_targets, swap_layers
+from ..styleid.pipeline.face import identity_layers
 from ..styleid.randomness import derive_generator
 from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, rerun_key
 from ._sockets import CODES, FAMILY, Codes, in_batches, match_count, square_crops
@@ -191,16 +192,11 @@ class StyleIDSwapIdentityLayers:
 
 
 def parse_layers(text: str, models: Family, count: int) -> tuple[int, ...]:
-    """'ranked', 'ranked+2', '4-6' or '3,5,6' -> layer numbers below `count`."""
+    """'ranked', 'ranked+2' (two more on each side), '4-6' or '3,5,6' -> layer numbers below `count`."""
     text = text.strip().lower()
-    ranked = re.fullmatch(r"(?:ranked)?(?:\+(\d))?", text.replace(" ", ""))
+    ranked = re.fullmatch(r"(?:ranked)?(?:\s*\+\s*(\d{1,2}))?", text)
     if ranked is not None:
-        if models.ranking is None:
-            raise InputError(
-                "layers: these models carry no measured ranking. Name the layers, for example 4-6."
-            )
-        wider, own = int(ranked[1] or 0), models.ranking.layers
-        return tuple(range(max(0, min(own) - wider), min(count, max(own) + wider + 1)))
+        return identity_layers(models, int(ranked[1] or 0))
     chosen: set[int] = set()
     for part in text.replace(" ", "").split(","):
         span = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part)

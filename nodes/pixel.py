@@ -34,7 +34,7 @@ class StyleIDRandomTargetFromMask:
                     "STRING",
                     {
                         "default": "ranked",
-                        "tooltip": "Layers that take the random identity: 'ranked', or numbers from 0 such as 4-6.",
+                        "tooltip": "Layers that take the random identity: 'ranked', 'ranked+2', or numbers such as 4-6.",
                     },
                 ),
                 **SECRET_INPUTS,

@@ -132,7 +132,8 @@ def medium_masked_identity(recipe: Recipe) -> None:
         recipe,
         "astronaut",
         "**Medium, in pixels**: a random face with the same face parts is drawn, its colours are matched, and it is "
-        "composited over eyes, nose and mouth. Everything else stays the photograph's own.",
+        "composited over eyes, nose and mouth. Everything else stays the photograph's own. "
+        "ComfyUI's own *Grow Mask* widens the area: any mask node fits between.",
     )
     labels, region = area_of(recipe, 1, models, faces, "eyes+nose+mouth")
     face = recipe.add(
@@ -143,16 +144,17 @@ def medium_masked_identity(recipe: Recipe) -> None:
         area="face",
     )
     target = recipe.add("StyleIDRandomTargetFromMask", 1, models=models["models"], labels=labels["labels"])
+    grown = recipe.add("GrowMask", 2, mask=region["area"], expand=12, tapered_corners=True)
     blend = recipe.add(
         "StyleIDMaskedIdentityBlend",
         2,
         source=faces["crops"],
         target=target["crops"],
-        area=region["area"],
+        area=grown["MASK"],
         face=face["area"],
     )
     recipe.group("Random face from the mask", 1, 2, GREEN)
-    finish(recipe, 3, models, photo, faces, blend["crops"], region["area"])
+    finish(recipe, 3, models, photo, faces, blend["crops"], grown["MASK"])
 
 
 def high_full_face(recipe: Recipe) -> None:
