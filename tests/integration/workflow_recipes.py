@@ -161,17 +161,16 @@ def high_full_face(recipe: Recipe) -> None:
     models, photo, faces = start(
         recipe,
         "astronaut",
-        "**High**: the whole face is replaced by a random face with the same outline. ComfyUI's own *Grow Mask* widens "
-        "the area a little: any mask node fits between.",
+        "**High**: the whole face is replaced by a random face with the same outline. Choose *face+hair* in "
+        "*Region Mask* to replace the hair too.",
     )
     labels, region = area_of(recipe, 1, models, faces, "face")
-    grown = recipe.add("GrowMask", 1, mask=region["area"], expand=4, tapered_corners=True)
     target = recipe.add("StyleIDRandomTargetFromMask", 1, models=models["models"], labels=labels["labels"])
     blend = recipe.add(
-        "StyleIDMaskedIdentityBlend", 2, source=faces["crops"], target=target["crops"], area=grown["MASK"]
+        "StyleIDMaskedIdentityBlend", 2, source=faces["crops"], target=target["crops"], area=region["area"]
     )
     recipe.group("Replace the whole face", 1, 2, GREEN)
-    finish(recipe, 3, models, photo, faces, blend["crops"], grown["MASK"])
+    finish(recipe, 3, models, photo, faces, blend["crops"], region["area"])
 
 
 def group_photo(recipe: Recipe) -> None:
