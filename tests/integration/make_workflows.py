@@ -40,7 +40,9 @@ def thumbnail(before: Image.Image, after: Image.Image) -> Image.Image:
 
 def run_for_thumbnail(server: ComfyServer, name: str, graph: dict[str, Any]) -> Image.Image:
     """Executes a workflow, with the untouched photograph saved beside its result."""
-    photo = next(key for key, node in graph.items() if node["class_type"] == "StyleIDExamplePhoto")
+    graph = with_public_photograph(graph)
+    kind = "ImageStitch" if "mirrored" in graph else "StyleIDExamplePhoto"
+    photo = next(key for key, node in graph.items() if node["class_type"] == kind)
     saver = next(key for key, node in graph.items() if node["class_type"] == "StyleIDSaveAnonymizedImage")
     original = {"images": [photo, 0], "filename_prefix": f"{name}_original", "format": "png", "quality": 95}
     entry = server.run(
@@ -53,6 +55,29 @@ def run_for_thumbnail(server: ComfyServer, name: str, graph: dict[str, Any]) -> 
             print(f"--- {name} {key}", *output["text"], sep="\n")
     pictures = [fetch(server, entry["outputs"][key]["images"][0]) for key in ("original", saver)]
     return thumbnail(*pictures)
+
+
+def with_public_photograph(graph: dict[str, Any]) -> dict[str, Any]:
+    """The graph with the group photograph, which may not be shown here, replaced by the astronaut and her mirror
+    image: a picture in the public domain with two faces.
+    """
+    chosen = {key: node for key, node in graph.items() if node["inputs"].get("photograph") == "group"}
+    for key, node in chosen.items():
+        whole = {**node, "inputs": {"photograph": "astronaut"}}
+        crop = {"image": ["whole", 0], "width": 192, "height": 384, "x": 127, "y": 0}
+        flip = {"image": ["single", 0], "flip_method": "y-axis: horizontally"}
+        stitch = {
+            "image1": ["single", 0], "image2": ["mirrored", 0], "direction": "right", "match_image_size": True,
+            "spacing_width": 0, "spacing_color": "white",
+        }  # fmt: skip
+        graph = {
+            "whole": whole,
+            "single": {"class_type": "ImageCrop", "inputs": crop},
+            "mirrored": {"class_type": "ImageFlip", "inputs": flip},
+            **graph,
+            key: {"class_type": "ImageStitch", "inputs": stitch},
+        }
+    return graph
 
 
 def fetch(server: ComfyServer, image: dict[str, str]) -> Image.Image:
