@@ -74,10 +74,12 @@ def test_a_workflow_runs_and_changes_only_faces(server: ComfyServer, name: str):
 
 def test_the_reports_name_judge_and_outcome(server: ComfyServer, name: str):
     outputs = run(server, graph_of(name))
-    text = "\n".join(line for output in outputs.values() for line in output.get("text", []))
-    assert "judge" in text
-    assert "anonymised" in text or "blurred" in text
-    assert "SAME PERSON" not in text or "blurred" in text
+    reports = ["\n".join(output.get("text", [])) for output in outputs.values()]
+    assert any("judge" in report for report in reports)
+    # The inversion control may well be "the same person": only the finished picture must not be.
+    finished = [report for report in reports if "anonymised" in report or "blurred" in report]
+    assert finished
+    assert all("SAME PERSON" not in report or "blurred" in report for report in finished)
 
 
 def test_two_runs_give_two_identities(server: ComfyServer):
