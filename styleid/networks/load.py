@@ -18,7 +18,7 @@ from .kinds import kind_of
 
 __all__ = ["load_network"]
 
-_TORCH_SUFFIXES = frozenset({".pt", ".pth"})
+OWN_SUFFIX = ".safetensors"
 
 
 def load_network(
@@ -71,11 +71,12 @@ def _file(path: str | os.PathLike[str]) -> Path:
 
 
 def _reader(kind: str, suffix: str) -> Callable[[Path], nn.Module]:
-    if suffix == ".safetensors":
+    public = READERS.get(kind, {})
+    if suffix in public:
+        return public[suffix]
+    if suffix == OWN_SUFFIX:
         return partial(read_network, kind=kind)
-    if suffix in _TORCH_SUFFIXES and kind in READERS:
-        return READERS[kind]
-    accepted = [".safetensors of this project", *(sorted(_TORCH_SUFFIXES) if kind in READERS else [])]
+    accepted = [f"{OWN_SUFFIX} of this project", *sorted(public)]
     raise WeightsError(
         f"a network of kind {kind} is read from {', '.join(accepted)}, found a file ending in {suffix!r}."
     )

@@ -1,0 +1,22 @@
+"""Readers of public containers, by kind of network and file suffix. One module a family of containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from torch import nn
+
+from .rosinality import read_rosinality
+
+__all__ = ["READERS"]
+
+Reader = Callable[[Path], nn.Module]
+
+
+def _torch(reader: Reader) -> dict[str, Reader]:
+    return {".pt": reader, ".pth": reader}
+
+
+READERS: Mapping[str, Mapping[str, Reader]] = MappingProxyType({"stylegan2": _torch(read_rosinality)})
