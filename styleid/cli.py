@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import signal
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._cli_weights import add_weights
+from ._terminal import Bar, complain, printable, say, table
 from .errors import InputError, StyleIDError
 
 if TYPE_CHECKING:
@@ -36,13 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return args.run(args)
     except InputError as error:
-        return _complain(str(error), 2)
+        return complain(str(error), 2)
     except (StyleIDError, OSError) as error:
-        return _complain(str(error), 1)
+        return complain(str(error), 1)
     except ImportError as error:
-        return _complain(f"{error}. Install the requirements: pip install -r requirements.txt", 1)
+        return complain(f"{error}. Install the requirements: pip install -r requirements.txt", 1)
     except KeyboardInterrupt:
-        return _complain("interrupted. What is written is complete.", 130)
+        return complain("interrupted. What is written is complete.", 130)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,9 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "doctor", help="what is installed, which weights are present, which device is used"
     )
     doctor.set_defaults(run=_doctor)
-    weights = commands.add_parser("weights", help="the weight files and their terms")
-    weights.add_argument("action", choices=("list", "verify"), help="list them, or read and compare each one")
-    weights.set_defaults(run=_weights)
+    add_weights(commands)
     _add_rank(commands)
     return parser
 
@@ -151,7 +150,7 @@ def _anonymize(args: argparse.Namespace) -> int:
     from .datasets import MAX_PIXELS, RunOptions, read_boxes, run_files
 
     if args.seed is not None:
-        _say(_SEED_WARNING)
+        say(_SEED_WARNING)
     if not args.source.exists():
         raise InputError(f"The input {str(args.source)!r} does not exist.")
     options = RunOptions(
@@ -172,7 +171,7 @@ def _anonymize(args: argparse.Namespace) -> int:
     anonymizer = make_anonymizer(args)
     if hasattr(signal, "SIGTERM"):  # ended from outside, leave nothing half done either
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with _Bar() as bar:
+    with Bar() as bar:
         summary = run_files(
             args.source,
             args.target,
@@ -207,9 +206,9 @@ def _demo(args: argparse.Namespace) -> int:
 
     # Blurred rather than blocked: so there is always a picture to look at, and the table says which face it was.
     anonymizer = Anonymizer(args.models, "medium", on_failure="blur", device=_device(args.device))
-    with _Bar() as bar:
+    with Bar() as bar:
         result = run_demo(args.out, anonymizer, progress=bar.show)
-    print(_table([TABLE_HEAD, *result.rows]))
+    print(table([TABLE_HEAD, *result.rows]))
     for path in result.files:
         print(path)
     return 0 if result.fine else 1
@@ -219,27 +218,11 @@ def _doctor(args: argparse.Namespace) -> int:
     from .doctor import examine
 
     checks = examine()
-    print(_table([(check.state, check.name, check.found) for check in checks]))
+    print(table([(check.state, check.name, check.found) for check in checks]))
     missing = [check for check in checks if check.state == "MISSING"]
     for check in missing:
         print(f"{check.name}: {check.advice}")
     return 1 if missing else 0
-
-
-def _weights(args: argparse.Namespace) -> int:
-    from .weights import list_weights, verify
-
-    entries = list_weights()
-    if not entries:
-        return _complain("The manifest lists no weights. Install or clone again.", 1)
-    states = {check.name: check.state for check in verify()} if args.action == "verify" else {}
-    rows = [("name", "kind", "family", "MB", "licence", *(["state"] if states else []))]
-    for entry in entries:
-        licence = f"{entry.licence} (non-commercial)" if entry.non_commercial else entry.licence
-        row = (entry.name, entry.kind, entry.family, f"{entry.bytes / 1e6:.1f}", licence)
-        rows.append((*row, *([states[entry.name]] if states else [])))
-    print(_table(rows))
-    return 0 if all(state == "ok" for state in states.values()) else 1
 
 
 def _rank(args: argparse.Namespace) -> int:
@@ -250,7 +233,7 @@ def _rank(args: argparse.Namespace) -> int:
     if args.target.suffix != ".safetensors" or args.target.exists():
         raise InputError(f"The ranking is a new .safetensors file, found {str(args.target)!r}.")
     family = load_family(args.models, device=_device(args.device))
-    with _Bar() as bar:
+    with Bar() as bar:
         ranking = rank_family(family, pairs=args.pairs, seed=args.seed, block=args.block, progress=bar.show)
     save_ranking(ranking, args.target)
     rows = [("layers", "score")]
@@ -258,7 +241,7 @@ def _rank(args: argparse.Namespace) -> int:
         window = ranking.best_window(width)
         score = float(ranking.window_scores[width - 1, window[0]])
         rows.append((" ".join(map(str, window)), f"{score:.3f}"))
-    print(_table(rows))
+    print(table(rows))
     print(f"identity layers: {' '.join(map(str, ranking.layers))}")
     return 0
 
@@ -271,34 +254,9 @@ def _device(name: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-class _Bar:
-    """A progress bar on the error output; none where that is no terminal."""
-
-    def __enter__(self) -> _Bar:
-        from tqdm import tqdm
-
-        layout = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-        self._bar = tqdm(
-            total=1.0, disable=not sys.stderr.isatty(), file=sys.stderr, bar_format=layout, leave=False
-        )
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.close()
-
-    def show(self, done: float, total: float) -> None:
-        if not self._bar.disable:
-            self._bar.set_postfix_str(f"{int(done)}/{int(total)}", refresh=False)
-            self._bar.update(done / max(total, 1) - self._bar.n)
-
-    def write(self, line: str) -> None:
-        self._bar.clear()
-        _say(line)
-
-
 def _tell(entry: FileReport, write: Callable[[str], None]) -> None:
     """One line for every picture of which the user should know something."""
-    name = _printable(entry.source)
+    name = printable(entry.source)
     if entry.bad:
         write(f"{name}: {entry.outcome}: {entry.reason}")
     elif entry.output is None:
@@ -317,29 +275,3 @@ def _summary_line(summary: Summary) -> str:
         ", ".join(f"{count} {outcome}" for outcome, count in summary.counts.items()) or "no picture found"
     )
     return f"{summary.written} written ({counts})"
-
-
-def _table(rows: Iterable[Sequence[str]]) -> str:
-    rows = [[_printable(str(cell)) for cell in row] for row in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
-def _printable(text: str) -> str:
-    """A file's name may hold anything; what is printed stays one line, in characters that any terminal takes."""
-    encoding = sys.stderr.encoding or "ascii"
-    text = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )
-    return text.encode(encoding, "backslashreplace").decode(encoding)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _complain(message: str, code: int) -> int:
-    _say(_printable(f"error: {message}"))
-    return code

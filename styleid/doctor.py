@@ -25,12 +25,18 @@ REQUIRED: Mapping[str, str] = MappingProxyType(
         "scikit-image": "a face detector; TIFF",
         "safetensors": "reads weights",
         "tqdm": "progress bars",
+        "scikit-learn": "curves of the evaluation",
+        "matplotlib": "charts",
+        "huggingface-hub": "finds published weights",
+        "requests": "fetches published weights",
+        "filelock": "one fetch at a time",
         "mtcnn": "weights of a face detector",
     }
 )
 OPTIONAL: Mapping[str, str] = MappingProxyType(
     {
         "insightface": "a group photograph for the demo; the detector SCRFD",
+        "onnx": "reads recognisers that are published as ONNX",
         "onnxruntime": "runs SCRFD",
         "pillow-heif": "HEIC pictures",
         "opencv-python-headless": "further face detectors",
@@ -72,18 +78,42 @@ def _package(name: str, use: str, *, required: bool) -> Check:
 
 
 def _weights() -> Iterator[Check]:
-    from .weights import family_entry, family_names, list_weights, verify
+    from .weights import accepted_licences, list_weights, store_folder, verify
 
-    needed = {weights for family in family_names() for weights in family_entry(family).weight_names()}
-    sizes = {entry.name: entry.bytes for entry in list_weights()}
-    if not sizes:
+    shipped = {entry.name: entry for entry in list_weights() if entry.shipped}
+    if not shipped:
         yield Check("MISSING", "weights", "the manifest lists none", "Install or clone again.")
     for check in verify():
-        state = "ok" if check.state == "ok" else "MISSING" if check.name in needed else "absent"
-        found = f"{check.state}, {sizes[check.name] / 1e6:.1f} MB"
-        yield Check(
-            state, f"weights {check.name}", found, "Install or clone again; the file must match the manifest."
-        )
+        if check.name in shipped or check.state == "damaged":
+            size = f", {shipped[check.name].bytes / 1e6:.1f} MB" if check.name in shipped else ""
+            yield Check(
+                "ok" if check.state == "ok" else "MISSING",
+                f"weights {check.name}",
+                check.state + size,
+                "Delete the file, and fetch or install it again; it must match the manifest.",
+            )
+    yield from _families()
+    yield Check("ok", "weights folder", f"{store_folder()} (fetched and converted files)")
+    accepted = ", ".join(sorted(accepted_licences())) or "none"
+    yield Check("ok", "accepted licences", accepted)
+
+
+def _families() -> Iterator[Check]:
+    """Families with published parts: what is here and how to get the rest."""
+    from .weights import family_entry, family_names, how_to_get, missing, weights_entry
+
+    for name in family_names():
+        parts = set(family_entry(name).weight_names())
+        if all(weights_entry(part).shipped for part in parts):
+            continue
+        lacking = missing([name])
+        found = f"{len(parts) - len(lacking)} of {len(parts)} files"
+        if lacking:
+            found += f", without {', '.join(entry.name for entry in lacking)}"
+        fetchable = any(entry.fetchable for entry in lacking)
+        advice = [f"python -m styleid weights fetch {name}"] if fetchable else []
+        advice += [how_to_get(entry) for entry in lacking if not entry.fetchable]
+        yield Check("absent" if lacking else "ok", f"family {name}", found, "; ".join(advice))
 
 
 def _device() -> Iterator[Check]:

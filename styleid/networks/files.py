@@ -43,13 +43,18 @@ def read_network(path: Path, kind: str) -> nn.Module:
 
 
 def write_network(
-    network: nn.Module, path: str | Path, kind: str, *, dtype: torch.dtype = torch.float16
+    network: nn.Module,
+    path: str | Path,
+    kind: str,
+    *,
+    dtype: torch.dtype = torch.float16,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write ``network`` (with its ``config``) so that ``load_network`` reads it.
 
     Weight matrices and kernels become ``dtype``; biases and statistics, which are small, keep their precision. The
-    file appears whole or not at all. Raises InputError for a network of another kind, or whose weights are not finite
-    in ``dtype``.
+    file appears whole or not at all. ``metadata`` adds texts, such as where the weights came from. Raises InputError for
+    a network of another kind, or whose weights are not finite in ``dtype``.
     """
     expected = kind_of(kind)
     config = getattr(network, "config", None)
@@ -65,10 +70,13 @@ def write_network(
             raise InputError(
                 f"{name!r} holds values that are not finite in {dtype}. Train again or keep float32."
             )
-    metadata = {"format": FORMAT, "kind": kind, "config": json.dumps(dataclasses.asdict(config))}
+    own = {"format": FORMAT, "kind": kind, "config": json.dumps(dataclasses.asdict(config))}
     partial = Path(path).with_suffix(".partial")
-    save_file(tensors, partial, metadata=metadata)
-    os.replace(partial, path)
+    try:
+        save_file(tensors, partial, metadata={**(metadata or {}), **own})
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def check_shapes(network: nn.Module, found: Mapping[str, tuple[int, ...]], kind: str) -> None:

@@ -1,33 +1,57 @@
-"""The manifest of weight files, where they lie, and whether they are intact."""
+"""The weights: their manifest and terms, how they are fetched and converted, where they lie, and whether they are intact."""
 
 from __future__ import annotations
 
-from .manifest import FamilyEntry, RecogniserEntry, WeightsEntry
+from .convert import convert
+from .fetch import Fetched, fetch, missing
+from .folders import model_folders, store_folder
+from .licences import (
+    Licence,
+    accept_licences,
+    accepted_licences,
+    family_is_non_commercial,
+    licences,
+    unaccepted,
+)
+from .manifest import FamilyEntry, RecogniserEntry, Source, WeightsEntry
 from .store import (
     Check,
-    Licence,
     family_entry,
     family_names,
-    licences,
+    how_to_get,
+    is_present,
     list_weights,
-    model_folders,
     resolve,
     verify,
     weight_names,
+    weights_entry,
 )
 
 __all__ = [
     "Check",
     "FamilyEntry",
+    "Fetched",
     "Licence",
     "RecogniserEntry",
+    "Source",
     "WeightsEntry",
+    "accept_licences",
+    "accepted_licences",
+    "convert",
     "family_entry",
+    "family_is_non_commercial",
     "family_names",
+    "fetch",
+    "how_to_get",
+    "is_present",
     "licences",
     "list_weights",
+    "missing",
     "model_folders",
     "resolve",
+    "store_folder",
+    "unaccepted",
     "verify",
     "weight_names",
+    "weights_entry",
 ]

@@ -8,14 +8,28 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Any, NamedTuple
 
 from ..errors import WeightsError
 
-__all__ = ["FamilyEntry", "Manifest", "RecogniserEntry", "WeightsEntry", "read_manifest"]
+__all__ = ["FamilyEntry", "Manifest", "RecogniserEntry", "Source", "WeightsEntry", "read_manifest"]
 
 VERSION = 1
+MAIN = "main"  # the revision of a Hugging Face repository that is meant where none is named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One place that a file can be fetched from: a file of a Hugging Face repository, or a URL."""
+
+    repo: str = ""
+    file: str = ""
+    revision: str = MAIN
+    url: str = ""
+
+    def __str__(self) -> str:
+        return self.url or f"Hugging Face {self.repo}: {self.file} ({self.revision})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,16 +38,19 @@ class WeightsEntry:
 
     Attributes:
         name: what it is called in families and in ``load_network``.
-        kind: the kind of network (``styleid.networks.KINDS``) or ``ranking``.
-        family: the family it was made for.
+        kind: the kind of network (``styleid.networks.KINDS``), or what else the file holds.
+        family: the family it was made for, or ``any``.
         file: its path below a models folder, with forward slashes.
         source: where it comes from, as text for people.
-        bytes, sha256: of the whole file; both are checked before the first use.
-        licence, non_commercial: terms of the weights.
+        sources: places to fetch it from, tried in order; empty where people must get it themselves; None for a file
+            that comes with its manifest.
+        bytes, sha256: of the whole file, checked before the first use. None where nobody published them: such a file
+            is never fetched, only taken from the user.
+        licence, non_commercial: terms of the weights; ``terms`` is the address of their text.
         citation: the work to cite, or an empty text.
         input: what the network takes, as text for people.
         trained_on: the data it has seen, as text for people.
-        figures: measured on held-out data: numbers or short texts by name.
+        figures: measured or published: numbers or short texts by name.
     """
 
     name: str
@@ -41,44 +58,73 @@ class WeightsEntry:
     family: str
     file: str
     source: str
-    bytes: int
-    sha256: str
+    bytes: int | None
+    sha256: str | None
     licence: str
     non_commercial: bool
     citation: str
     input: str
     trained_on: str
     figures: Mapping[str, float | str] = field(repr=False)
+    sources: tuple[Source, ...] | None = None
+    terms: str = ""
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it comes with its manifest."""
+        return self.sources is None
+
+    @property
+    def fetchable(self) -> bool:
+        """Whether it can be fetched: from a known place, with a known content."""
+        return bool(self.sources) and self.sha256 is not None
 
 
 class RecogniserEntry(NamedTuple):
-    """A recogniser's weights and its decision threshold: the L2 distance of embeddings at a false-accept rate of 1e-2."""
+    """A recogniser's weights and its decision threshold: the L2 distance of embeddings at a false-accept rate of 1e-2.
+
+    The threshold is None where nobody published one: calibrate it on pairs before it decides anything.
+    """
 
     weights: str
-    threshold: float
+    threshold: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class FamilyEntry:
-    """Names of the weights that work together. A part that a family lacks is None."""
+    """Names of the weights that work together. A part that a family lacks is None.
+
+    Attributes:
+        layers: identity layers as published, where no ``ranking`` was measured.
+        fallback: the family whose parts stand in for those that this one lacks, or whose files are not there. Only
+            parts that see pictures can be lent: codes of one generator mean nothing to another.
+    """
 
     name: str
     generator: str
     encoder: str
     recogniser: RecogniserEntry
     judge: RecogniserEntry
-    landmarks: str
+    landmarks: str | None = None
     segmentation_encoder: str | None = None
     parser: str | None = None
     attributes: str | None = None
     ranking: str | None = None
+    swapper: str | None = None
+    layers: tuple[int, ...] = ()
+    fallback: str | None = None
 
     def weight_names(self) -> tuple[str, ...]:
-        """Names of all its weights."""
-        parts = [getattr(self, part.name) for part in dataclasses.fields(self) if part.name != "name"]
+        """Names of all its own weights."""
+        parts = [
+            getattr(self, part.name) for part in dataclasses.fields(self) if part.name not in _NO_WEIGHTS
+        ]
         return tuple(
             part.weights if isinstance(part, RecogniserEntry) else part for part in parts if part is not None
         )
+
+
+_NO_WEIGHTS = {"name", "layers", "fallback"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,10 +165,12 @@ def read_manifest(path: Path) -> Manifest:
 _TOP = {"version", "weights", "families"}
 _TYPES: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
     {
-        "bytes": int,
+        "bytes": (int, NoneType),
+        "sha256": (str, NoneType),
         "non_commercial": bool,
         "figures": dict,
-        "threshold": (int, float),
+        "sources": list,
+        "layers": list,
         "recogniser": dict,
         "judge": dict,
     }
@@ -149,23 +197,46 @@ def _checked(what: str, given: Any, cls: type) -> dict[str, Any]:
 
 
 def _weights(name: str, given: Any) -> WeightsEntry:
-    entry = WeightsEntry(name=name, **_checked(f"weights {name!r}", given, WeightsEntry))
-    path = PurePosixPath(entry.file)
-    if path.is_absolute() or ".." in path.parts or "\\" in entry.file or ":" in entry.file or not path.name:
-        raise WeightsError(
-            f"The manifest's file of {name!r} must be a path below the models folder, found {entry.file!r}."
-        )
-    if not re.fullmatch(r"[0-9a-f]{64}", entry.sha256) or entry.bytes < 1:
+    parts = dict(_checked(f"weights {name!r}", given, WeightsEntry))
+    if "sources" in parts:
+        parts["sources"] = tuple(_source(f"source of {name!r}", source) for source in parts["sources"])
+    entry = WeightsEntry(name=name, **parts)
+    _check_path(f"file of {name!r}", entry.file)
+    known = entry.sha256 is not None and entry.bytes is not None
+    if (
+        (entry.shipped and not known)
+        or (entry.sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", entry.sha256))
+        or (entry.bytes is not None and (isinstance(entry.bytes, bool) or entry.bytes < 1))
+    ):
         raise WeightsError(
             f"The manifest's entry for {name!r} needs a size in bytes and a sha256 of 64 hexadecimal digits."
         )
     return entry
 
 
+def _source(what: str, given: Any) -> Source:
+    source = Source(**_checked(what, given, Source))
+    hub = re.fullmatch(r"[\w.-]+/[\w.-]+", source.repo) and source.file and not source.url
+    if hub:
+        _check_path(what, source.file)
+    if not hub and not (re.match(r"https?://", source.url) and not source.repo and not source.file):
+        raise WeightsError(
+            f"The manifest's {what} must hold 'repo' (owner/name) and 'file', or a 'url', found {given}."
+        )
+    return source
+
+
+def _check_path(what: str, text: str) -> None:
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or "\\" in text or ":" in text or not path.name:
+        raise WeightsError(f"The manifest's {what} must be a path below the models folder, found {text!r}.")
+
+
 def _family(name: str, given: Any, weights: Mapping[str, WeightsEntry]) -> FamilyEntry:
     parts = dict(_checked(f"family {name!r}", given, FamilyEntry))
     for role in ("recogniser", "judge"):
         parts[role] = _recogniser(f"{role} of family {name!r}", parts[role])
+    parts["layers"] = _layers(name, parts.get("layers", []))
     family = FamilyEntry(name=name, **parts)
     unknown = sorted(set(family.weight_names()) - set(weights))
     if unknown:
@@ -176,7 +247,17 @@ def _family(name: str, given: Any, weights: Mapping[str, WeightsEntry]) -> Famil
         raise WeightsError(
             f"The manifest's family {name!r} has one network as recogniser and as judge; it needs two."
         )
+    if family.fallback == name or (family.landmarks is None and family.fallback is None):
+        raise WeightsError(f"The manifest's family {name!r} needs landmarks, or another family as fallback.")
     return family
+
+
+def _layers(name: str, given: list[Any]) -> tuple[int, ...]:
+    if not all(type(layer) is int and 0 <= layer < 64 for layer in given):
+        raise WeightsError(
+            f"The manifest's layers of family {name!r} must be numbers of layers, found {given}."
+        )
+    return tuple(given)
 
 
 def _recogniser(what: str, given: dict[str, Any]) -> RecogniserEntry:
@@ -185,6 +266,10 @@ def _recogniser(what: str, given: dict[str, Any]) -> RecogniserEntry:
             f"The manifest's {what} must hold 'weights' and 'threshold', found {sorted(given)}."
         )
     threshold = given["threshold"]
+    if threshold is None:
+        return RecogniserEntry(given["weights"], None)
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold < 2:
-        raise WeightsError(f"The manifest's threshold of the {what} must be an L2 distance between 0 and 2.")
+        raise WeightsError(
+            f"The manifest's threshold of the {what} must be an L2 distance between 0 and 2, or null."
+        )
     return RecogniserEntry(given["weights"], float(threshold))

@@ -1,35 +1,30 @@
-"""Where weight files lie, and whether they are what the manifest says."""
+"""Which weights there are, where each one lies, and whether it is what it should be."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from ..errors import WeightsError
+from ._records import hash_of, read_record
+from .folders import MANIFEST, model_folders
 from .manifest import FamilyEntry, Manifest, WeightsEntry, read_manifest
 
 __all__ = [
     "Check",
-    "Licence",
     "family_entry",
     "family_names",
-    "licences",
+    "how_to_get",
+    "is_present",
     "list_weights",
-    "model_folders",
     "resolve",
+    "verify",
+    "weight_names",
+    "weights_entry",
 ]
-__all__ += ["verify", "weight_names"]
-
-MANIFEST = "manifest.json"
-_ROOT = (
-    Path(__file__).resolve().parents[2]
-)  # of a checkout; an installed package keeps the files in styleid_models
 
 
 class Check(NamedTuple):
@@ -39,31 +34,17 @@ class Check(NamedTuple):
     state: str
 
 
-class Licence(NamedTuple):
-    """The terms of one weight file."""
+class _Found(NamedTuple):
+    """A file and what it must be."""
 
-    name: str
-    licence: str
-    non_commercial: bool
-    citation: str
-    source: str
+    path: Path
+    bytes: int | None
+    sha256: str
 
-
-def model_folders() -> tuple[Path, ...]:
-    """Folders that may hold weights, in the order of search: shipped ones, ``STYLEID_MODELS``, the user's cache.
-
-    ``STYLEID_MODELS`` may name several folders, separated as in ``PATH``. A folder of the user may bring its own
-    ``manifest.json``, which adds weights and families to the shipped ones.
-    """
-    shipped = next(
-        (_ROOT / name for name in ("styleid_models", "models") if (_ROOT / name / MANIFEST).is_file()), None
-    )
-    if shipped is None:
-        raise WeightsError(
-            f"The models folder with its {MANIFEST} is missing from {_ROOT}. Install or clone again."
-        )
-    named = [Path(part) for part in os.environ.get("STYLEID_MODELS", "").split(os.pathsep) if part]
-    return tuple(dict.fromkeys(path.absolute() for path in (shipped, *named, _user_cache())))
+    def intact(self) -> bool:
+        if self.bytes is not None and self.path.stat().st_size != self.bytes:
+            return False
+        return hash_of(self.path) == self.sha256
 
 
 def list_weights() -> tuple[WeightsEntry, ...]:
@@ -74,6 +55,14 @@ def list_weights() -> tuple[WeightsEntry, ...]:
 def weight_names() -> tuple[str, ...]:
     """Names of all weight files."""
     return tuple(_manifest().weights)
+
+
+def weights_entry(name: str) -> WeightsEntry:
+    """The weight file called ``name``. Raises WeightsError for an unknown one."""
+    weights = _manifest().weights
+    if name not in weights:
+        raise WeightsError(f"Unknown weights {name!r}; known are {', '.join(weights) or 'none'}.")
+    return weights[name]
 
 
 def family_names() -> tuple[str, ...]:
@@ -89,70 +78,79 @@ def family_entry(name: str) -> FamilyEntry:
     return families[name]
 
 
-def licences() -> tuple[Licence, ...]:
-    """Terms of every weight file of the manifest."""
-    return tuple(Licence(x.name, x.licence, x.non_commercial, x.citation, x.source) for x in list_weights())
+def is_present(name: str) -> bool:
+    """Whether a file for ``name`` lies in a models folder; its content is not looked at."""
+    return _find(weights_entry(name)) is not None
 
 
 def resolve(name: str) -> Path:
     """Path of the weight file called ``name``, whose size and sha256 were checked in this process.
 
+    For published weights that is the converted file, where there is one, or the published file itself.
+
     Raises:
         WeightsError: unknown name, no such file in any models folder, or a file with another content.
     """
-    entry, path = _entry(name), _find(name)
-    if path is None:
-        folders = ", ".join(str(folder) for folder in _folders_of(name))
+    entry = weights_entry(name)
+    found = _find(entry)
+    if found is None:
+        raise WeightsError(f"The weights {name!r} are missing: {how_to_get(entry)}")
+    if not found.intact():
+        size = "" if found.bytes is None else f"{found.bytes} bytes with "
         raise WeightsError(
-            f"The weights {name!r} are missing: expected {entry.file} ({entry.bytes / 1e6:.1f} MB) in one of {folders}. "
-            f"Source: {entry.source}. Put the file there or install again."
+            f"The weights {name!r} are damaged: expected {size}sha256 {found.sha256[:16]}..., found "
+            f"{found.path.stat().st_size} other bytes in {found.path}. Delete the file. Then {how_to_get(entry)}"
         )
-    if not _intact(path, entry):
-        raise WeightsError(
-            f"The weights {name!r} are damaged: expected {entry.bytes} bytes with sha256 {entry.sha256[:16]}..., found "
-            f"{path.stat().st_size} other bytes in {path}. Delete the file and install it again."
+    return found.path
+
+
+def how_to_get(entry: WeightsEntry) -> str:
+    """What a user does to get this file: the command that fetches it, or where people find it."""
+    if entry.fetchable:
+        terms = f" Terms: {entry.licence}, non-commercial." if entry.non_commercial else ""
+        return f"fetch them with: python -m styleid weights fetch {entry.name}.{terms}"
+    if not entry.shipped:
+        where = "; ".join(map(str, (entry.source, *entry.sources)))
+        why = " No sha256 of it was published, so it is not fetched unseen." if entry.sources else ""
+        return (
+            f"get {Path(entry.file).name} yourself, from {where}.{why} Then: "
+            f"python -m styleid weights convert FILE --kind {entry.kind} --name {entry.name}"
         )
-    return path
+    folders = ", ".join(str(folder) for folder in _folders_of(entry.name))
+    return (
+        f"expected {entry.file} ({entry.bytes / 1e6:.1f} MB) in one of {folders}. "
+        f"Source: {entry.source}. Put the file there or install again."
+    )
 
 
 def verify(names: Iterable[str] | None = None) -> tuple[Check, ...]:
-    """Read every named weight file (all by default) and compare it with the manifest."""
-    return tuple(_check(name) for name in (weight_names() if names is None else names))
+    """Read every named weight file (all by default) and compare it with what it must be."""
+    return tuple(_check(weights_entry(name)) for name in (weight_names() if names is None else names))
 
 
-def _check(name: str) -> Check:
-    entry, path = _entry(name), _find(name)
-    if path is None:
-        return Check(name, "missing")
-    return Check(name, "ok" if _intact(path, entry) else "damaged")
+def _check(entry: WeightsEntry) -> Check:
+    found = _find(entry)
+    if found is None:
+        return Check(entry.name, "missing")
+    return Check(entry.name, "ok" if found.intact() else "damaged")
 
 
-def _entry(name: str) -> WeightsEntry:
-    weights = _manifest().weights
-    if name not in weights:
-        raise WeightsError(f"Unknown weights {name!r}; known are {', '.join(weights) or 'none'}.")
-    return weights[name]
+def _find(entry: WeightsEntry) -> _Found | None:
+    """What the store kept comes first; then the file as the manifest lists it, if it can be verified."""
+    folders = _folders_of(entry.name)
+    for folder in () if entry.shipped else folders:
+        record = read_record(folder, entry.name)
+        bound = record is not None and entry.sha256 in (None, record.source_sha256)
+        if bound and record.kind == entry.kind and (folder / record.file).is_file():
+            return _Found(folder / record.file, record.bytes, record.sha256)
+    for folder in folders if entry.sha256 is not None else ():
+        if (folder / entry.file).is_file():
+            return _Found(folder / entry.file, entry.bytes, entry.sha256)
+    return None
 
 
 def _folders_of(name: str) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((_manifest().folders[name], *model_folders())))
-
-
-def _find(name: str) -> Path | None:
-    file = _entry(name).file
-    return next((folder / file for folder in _folders_of(name) if (folder / file).is_file()), None)
-
-
-def _intact(path: Path, entry: WeightsEntry) -> bool:
-    stat = path.stat()
-    return stat.st_size == entry.bytes and _sha256(path, stat.st_mtime_ns, stat.st_size) == entry.sha256
-
-
-@functools.lru_cache(maxsize=256)
-def _sha256(path: Path, mtime_ns: int, size: int) -> str:
-    """Hash of a file; a changed time or size asks for a new one."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _manifest() -> Manifest:
@@ -181,13 +179,3 @@ def _manifest() -> Manifest:
 def _read(path: Path, mtime_ns: int, size: int) -> Manifest:
     """A parsed manifest; a changed time or size asks for a new reading."""
     return read_manifest(path)
-
-
-def _user_cache() -> Path:
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "styleid"
