@@ -10,11 +10,12 @@ from torch import Tensor
 
 from . import faces
 from .errors import InputError
-from .family import Family, load_family
+from .family import Family, Recogniser, load_family
 from .pipeline.photo import Photo, split_pictures
 from .pipeline.picture import run_photo
 from .pipeline.settings import ON_FAILURE, Box, Settings
-from .privacy.levels import Attempt, attempts_for
+from .privacy.goal import make_goal
+from .privacy.levels import Attempt, attempts_for, level_named, search_for
 from .privacy.outcomes import Result
 from .randomness import make_generator
 
@@ -36,13 +37,16 @@ class Anonymizer:
                 output.
         method: `layers`, `channels` or `mask` instead of the level's own.
         area: one area of :data:`styleid.faces.AREAS` for every attempt, instead of the level's own.
+        distance, far, recognisers: what the new faces must reach, and which recognisers must say so: see
+            :func:`styleid.privacy.make_goal`. By default the family's threshold of its own recogniser.
         on_failure: what becomes of a picture with a face that could not be anonymised: `block` gives no
             output, `blur` blurs that face beyond recognition, `pass` lets it through as it is.
         device: where a family given by name is loaded.
         detect: finds the faces of a picture [H, W, 3]; by default :func:`styleid.faces.detect_faces`.
 
     Raises:
-        InputError: a name that does not exist, or a method that the family has no networks or ranking for.
+        InputError: a name that does not exist, a goal that makes no sense, or a method that the family has no
+            networks or ranking for.
         WeightsError: weights that are missing or damaged.
     """
 
@@ -54,6 +58,9 @@ class Anonymizer:
         *,
         method: str | None = None,
         area: str | None = None,
+        distance: float | None = None,
+        far: float | None = None,
+        recognisers: Sequence[str | Recogniser] = (),
         on_failure: str = "block",
         device: str | torch.device = "cpu",
         detect: Detect | None = None,
@@ -68,13 +75,18 @@ class Anonymizer:
             raise InputError(
                 f"The family {loaded.name!r} judges with the recogniser that chose the change; use two."
             )
+        search = search_for(level, area=area) if method is None else None
+        goal = make_goal(loaded, distance=distance, far=far, recognisers=recognisers)
         self._settings = Settings(
             family=loaded,
+            goal=goal,
             attempts=attempts,
+            search=search,
+            keeps=level_named(level).keeps,
             detect=_detector(loaded, detect),
             on_failure=on_failure,
             seed=seed,
-            notes=_notes(loaded, attempts),
+            notes=(*_notes(loaded, attempts), *goal.notes),
         )
 
     def __call__(

@@ -14,7 +14,7 @@ from styleid.errors import StyleIDError
 from styleid.family import Recogniser
 from styleid.pipeline import face as face_steps
 from styleid.pipeline import picture as picture_steps
-from styleid.pipeline import track
+from styleid.pipeline import propose
 
 LEFT, RIGHT = (60, 70, 60), (170, 80, 70)
 
@@ -24,7 +24,8 @@ pytestmark = pytest.mark.usefixtures("small_crops")
 @pytest.fixture(autouse=True)
 def one_target_per_face(monkeypatch):
     """Fewer attempts before a face is given up: these tests give up a lot."""
-    monkeypatch.setattr(track, "TARGETS", 1)
+    monkeypatch.setattr(propose, "TARGETS", 1)
+    monkeypatch.setattr(propose, "CHOICES", 1)
 
 
 @pytest.fixture
@@ -230,7 +231,7 @@ def test_a_threshold_that_nothing_passes(anonymizer, tiny_family, photograph):
 
 def test_a_judge_that_recognises_one_face_blurs_that_one(anonymizer, tiny_family, photograph, faces):
     picture, judge = photograph(), tiny_family.judge
-    left = judge.embed(face_steps.prepare_face(picture, faces[0], tiny_family).aligned.crops)
+    left = judge.embed(face_steps.prepare_face(picture, faces[0], tiny_family)[0].crops)
 
     class Stubborn(Recogniser):
         """Takes whatever is sharp for the left face."""
@@ -248,7 +249,7 @@ def test_a_judge_that_recognises_one_face_blurs_that_one(anonymizer, tiny_family
 def test_an_output_that_is_near_another_source_face_is_refused(anonymizer, tiny_family, photograph, faces):
     """A face of the picture must not turn into its neighbour."""
     picture, judge = photograph(), tiny_family.judge
-    crops = [face_steps.prepare_face(picture, face, tiny_family).aligned.crops for face in faces]
+    crops = [face_steps.prepare_face(picture, face, tiny_family)[0].crops for face in faces]
     left, right = (judge.embed(crop) for crop in crops)
 
     class Swapper(Recogniser):

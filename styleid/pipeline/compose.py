@@ -34,13 +34,13 @@ def compose(pixels: Tensor, tracks: Sequence[Track], on_failure: str) -> Composi
     At least one face must have been measured.
     """
     handled = tuple(track for track in tracks if track.source is not None)
-    aligned = combined([track.source.aligned for track in handled])
+    aligned = combined([track.aligned for track in handled])
     worn = [track for track in handled if track.candidate is not None]
     output = pixels[None]  # [1, H, W, 3]
     if worn:
         crops = torch.cat([track.candidate.crop for track in worn])
         masks = torch.cat([track.candidate.mask for track in worn])
-        output = paste_faces(output, crops, masks, combined([track.source.aligned for track in worn]))
+        output = paste_faces(output, crops, masks, combined([track.aligned for track in worn]))
     failed = [track.face for track in tracks if track.failed]
     if failed and on_failure == "blur":
         output = blur_faces(output, [failed])

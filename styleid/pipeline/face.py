@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,38 +16,45 @@ from ..faces import AlignedFaces, Face, align_faces, region_mask
 from ..latent import random_targets, swap_channels, swap_layers
 from ..pixel import match_colour, random_target_from_mask
 from ..privacy.levels import Attempt
+from ..privacy.reach import Probe
 from ..randomness import derive_generator
 
 if TYPE_CHECKING:
-    from ..family import Family
+    from ..family import Family, Recogniser
 
 __all__ = [
     "Candidate",
     "SourceFace",
+    "View",
     "crop_size",
     "decode_attempt",
-    "dress",
     "identity_layers",
+    "look_at",
     "prepare_face",
+    "recoloured",
 ]
 
 FEATHER = 0.03  # ramp around the area, as a share of the crop's side
 _SMALLEST_CROP = 256  # below this the recognisers see less than they could
 
 
+class View(NamedTuple):
+    """How one recogniser sees a face: embeddings [1, D] of the source and of its reconstruction."""
+
+    source: Tensor
+    reconstruction: Tensor
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class SourceFace:
     """A face of the source, aligned, and what the networks make of it."""
 
-    aligned: AlignedFaces  # of this face alone
+    crop: Tensor  # [1, S, S, 3]
     labels: Tensor  # [1, S, S]
     w_plus: Tensor  # [1, L, 512]
     reconstruction: Tensor  # [1, G, G, 3]
     attributes: Tensor  # [1, A], A is 0 without an attribute net
-    tuner: Tensor  # [1, D] embedding of the source
-    judge: Tensor  # [1, D]
-    reconstruction_tuner: Tensor  # [1, D] embedding of the reconstruction
-    reconstruction_judge: Tensor  # [1, D]
+    views: Mapping[str, View]  # by recogniser: those that search, and the judge
     _masks: dict[str, Tensor] = field(default_factory=dict)
 
     def mask(self, area: str) -> Tensor:
@@ -61,7 +68,7 @@ class SourceFace:
 class Candidate:
     """A new face for one source face, not yet pasted."""
 
-    attempt: Attempt
+    probe: Probe
     crop: Tensor  # [1, S, S, 3], colours matched
     mask: Tensor  # [1, S, S]
     decoded: Tensor  # [1, G, G, 3] as it left the generator
@@ -86,23 +93,29 @@ def identity_layers(family: Family, widen: int = 0) -> tuple[int, ...]:
     return tuple(range(max(0, first - widen), min(count, last + widen + 1)))
 
 
-def prepare_face(pixels: Tensor, face: Face, family: Family) -> SourceFace:
-    """Measure one face of a photograph [H, W, 3]. Raises StyleIDError where a network fails on it."""
+def prepare_face(
+    pixels: Tensor, face: Face, family: Family, recognisers: Sequence[Recogniser] = ()
+) -> tuple[AlignedFaces, SourceFace]:
+    """Cut one face from a photograph [H, W, 3] and measure it. Raises StyleIDError where a network fails on it."""
     aligned = align_faces(pixels[None], [[face]], crop_size(family))
-    crop = aligned.crops
+    return aligned, look_at(aligned.crops, family, recognisers)
+
+
+def look_at(crop: Tensor, family: Family, recognisers: Sequence[Recogniser] = ()) -> SourceFace:
+    """Measure an aligned crop [1, S, S, 3], by default with the family's two recognisers."""
     labels = torch.zeros(crop.shape[:3], dtype=torch.int64) if family.parser is None else family.parse(crop)
     w_plus = family.encode(crop)
     reconstruction = family.decode(w_plus)
     return SourceFace(
-        aligned=aligned,
+        crop=crop,
         labels=labels,
         w_plus=w_plus,
         reconstruction=reconstruction,
         attributes=crop.new_zeros(1, 0) if family.attributes is None else family.attribute_confidences(crop),
-        tuner=family.recogniser.embed(crop),
-        judge=family.judge.embed(crop),
-        reconstruction_tuner=family.recogniser.embed(reconstruction),
-        reconstruction_judge=family.judge.embed(reconstruction),
+        views={
+            one.name: View(one.embed(crop), one.embed(reconstruction))
+            for one in recognisers or (family.recogniser, family.judge)
+        },
     )
 
 
@@ -111,15 +124,15 @@ def decode_attempt(source: SourceFace, attempt: Attempt, family: Family, seed: i
     return METHODS[attempt.method](source, attempt, family, derive_generator(seed, target))
 
 
-def dress(source: SourceFace, attempt: Attempt, decoded: Tensor, grey: bool) -> Candidate:
-    """A decoded face in the source's colours, ready to paste. Raises StyleIDError where a step returns NaN."""
-    crop, mask = source.aligned.crops, source.mask(attempt.area)
-    new = match_colour(_resized(decoded, crop.shape[1]), crop, source.mask("face"), "tone")  # [1, S, S, 3]
+def recoloured(source: SourceFace, decoded: Tensor, grey: bool) -> Tensor:
+    """A decoded face in the source's size and colours, [1, S, S, 3]. Raises StyleIDError where that gives NaN."""
+    crop = source.crop
+    new = match_colour(_resized(decoded, crop.shape[1]), crop, source.mask("face"), "tone")
     if grey:
         new = new.mean(-1, keepdim=True).expand_as(new).contiguous()
-    if not (bool(torch.isfinite(new).all()) and bool(torch.isfinite(mask).all())):
-        raise StyleIDError("The colour match or the area's mask holds NaN or infinite values.")
-    return Candidate(attempt, new, mask, decoded, torch.lerp(crop, new, mask[..., None]))
+    if not bool(torch.isfinite(new).all()):
+        raise StyleIDError("The colour match holds NaN or infinite values.")
+    return new
 
 
 def _by_layers(source: SourceFace, attempt: Attempt, family: Family, rng: torch.Generator) -> Tensor:

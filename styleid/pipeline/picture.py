@@ -42,7 +42,8 @@ class _Run:
     @property
     def sources(self) -> Tensor:
         """The judge's embeddings [M, D] of every source face that could be measured."""
-        known = [track.source.judge for track in self.tracks if track.source is not None]
+        judge = self.settings.goal.judge.name
+        known = [track.source.views[judge].source for track in self.tracks if track.source is not None]
         return torch.cat(known) if known else torch.empty(0, 0)
 
     def add(
@@ -52,7 +53,7 @@ class _Run:
         for number, face in enumerate(faces, start=1):
             index = len(self.tracks)
             secret = derive_seed(self.settings.seed, self.digest or b"", index)
-            self.tracks.append(Track.begin(index, face, secret, pixels, self.settings))
+            self.tracks.append(Track.begin(index, face, secret, pixels, self.settings, grey=self.photo.grey))
             tick(number / len(faces))
 
 
@@ -77,7 +78,7 @@ def run_photo(
     for round_ in range(ROUNDS):
         for number, track in enumerate(run.tracks, start=1):
             if track.candidate is None:
-                track.advance(settings, run.sources, photo.grey)
+                track.advance(settings, run.sources)
             tick(0.3 + 0.7 * (round_ + 0.5 * number / len(run.tracks)) / ROUNDS)
         hopeless = _hopeless(run)
         if hopeless is not None:
@@ -110,7 +111,7 @@ def _hopeless(run: _Run) -> str | None:
 
 def _paste_and_verify(run: _Run, *, giving_up: bool) -> ImageResult | None:
     """One round. None: faces are still recognised, and each was told to try on or to give up."""
-    settings, judge = run.settings, run.settings.family.judge
+    settings, judge = run.settings, run.settings.goal.judge
     composition = compose(run.photo.pixels, run.tracks, settings.on_failure)
     verdict = verify_faces(
         composition.output,

@@ -49,15 +49,15 @@ def let_through(photo: Photo, tracks: Sequence[Track], settings: Settings, reaso
 
 def withheld(tracks: Sequence[Track], settings: Settings, reason: str) -> ImageResult:
     """No output: every face of the picture is blocked, and those that failed say why."""
-    family = settings.family
+    tuner, judge = _names(settings)
     reports = tuple(
         FaceReport(
             index=track.index,
             box=track.face.box,
             detector=track.face.detector,
             outcome=BLOCKED,
-            tuner=family.recogniser.name,
-            judge=family.judge.name,
+            tuner=tuner,
+            judge=judge,
             distances={} if track.source is None else _distances(track, settings, None),
             attempts=track.attempts,
             method=None if track.last is None else track.last.method,
@@ -71,15 +71,15 @@ def withheld(tracks: Sequence[Track], settings: Settings, reason: str) -> ImageR
 
 
 def _report(track: Track, settings: Settings, after: Tensor | None, changed: Tensor) -> FaceReport:
-    family = settings.family
+    tuner, judge = _names(settings)
     outcome = ANONYMISED if track.failed is None else BLURRED if settings.on_failure == "blur" else PASSED
     return FaceReport(
         index=track.index,
         box=track.face.box,
         detector=track.face.detector,
         outcome=outcome,
-        tuner=family.recogniser.name,
-        judge=family.judge.name,
+        tuner=tuner,
+        judge=judge,
         distances={} if after is None else _distances(track, settings, after),
         attributes={} if after is None else _attributes(track, settings, after),
         attempts=track.attempts,
@@ -93,20 +93,22 @@ def _report(track: Track, settings: Settings, after: Tensor | None, changed: Ten
 
 def _distances(track: Track, settings: Settings, after: Tensor | None) -> dict[str, dict[str, float | None]]:
     """By recogniser; `after` [1, S, S, 3] is the face in the output, None when there is no output."""
-    source, family = track.source, settings.family
     table = {}
-    for recogniser, embedding, reconstruction in (
-        (family.recogniser, source.tuner, source.reconstruction_tuner),
-        (family.judge, source.judge, source.reconstruction_judge),
-    ):
+    for recogniser in settings.recognisers:
+        source, reconstruction = track.source.views[recogniser.name]
         table[recogniser.name] = {
-            "before": float(identity_distance(embedding, reconstruction)),
+            "before": float(identity_distance(source, reconstruction)),
             "swap": _swapped(track, recogniser, reconstruction),
-            "after": None if after is None else float(identity_distance(embedding, recogniser.embed(after))),
+            "after": None if after is None else float(identity_distance(source, recogniser.embed(after))),
             "threshold": recogniser.threshold,
         }
-    table[family.judge.name]["nearest"] = track.nearest
+    table[settings.goal.judge.name]["nearest"] = track.nearest
     return table
+
+
+def _names(settings: Settings) -> tuple[str, str]:
+    """Of the recognisers that searched, and of the one that judged."""
+    return ", ".join(one.name for one in settings.goal.tuners), settings.goal.judge.name
 
 
 def _swapped(track: Track, recogniser: Recogniser, reconstruction: Tensor) -> float | None:

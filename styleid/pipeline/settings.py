@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ..faces import Face
-from ..privacy.levels import Attempt
+from ..privacy.goal import Goal
+from ..privacy.levels import Attempt, Search
 
 if TYPE_CHECKING:
-    from ..family import Family
+    from ..family import Family, Recogniser
 
 __all__ = ["ON_FAILURE", "Box", "Settings"]
 
@@ -23,11 +24,22 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Settings:
-    """`detect(picture [H, W, 3], boxes or None)` finds the faces; `seed` None draws a secret one per face."""
+    """`detect(picture [H, W, 3], boxes or None)` finds the faces; `seed` None draws a secret one per face.
+
+    `search` None takes the attempts in their order; `keeps` names attributes that stay as in the source.
+    """
 
     family: Family
+    goal: Goal
     attempts: tuple[Attempt, ...]
+    search: Search | None = None
+    keeps: tuple[str, ...] = ()
     detect: Callable[[Tensor, Sequence[Box] | None], Sequence[Face]]
     on_failure: str
     seed: int | None
     notes: tuple[str, ...] = ()
+
+    @property
+    def recognisers(self) -> tuple[Recogniser, ...]:
+        """All that measure: those that search, then the judge."""
+        return (*self.goal.tuners, self.goal.judge)

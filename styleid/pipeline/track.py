@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..errors import StyleIDError
-from ..faces import Face
-from ..metrics import identity_distance, pairwise_identity_distance
+from ..faces import AlignedFaces, Face
+from ..metrics import pairwise_identity_distance
 from ..privacy.levels import Attempt
-from .face import Candidate, SourceFace, decode_attempt, dress, prepare_face
+from .face import Candidate, SourceFace, prepare_face
+from .probe import Prober, guarded_reason
+from .propose import proposals
 from .settings import Settings
 
-if TYPE_CHECKING:
-    from ..family import Family
-
-__all__ = ["TARGETS", "Track", "guarded_reason"]
-
-log = logging.getLogger(__name__)
-
-# Random identities tried per face: one of them may lie near the source or near another face of the picture.
-TARGETS = 3
+__all__ = ["Track", "guarded_reason"]
 
 
 @dataclass(repr=False, eq=False)
@@ -35,68 +26,69 @@ class Track:
     face: Face
     seed: int
     source: SourceFace | None = None
+    aligned: AlignedFaces | None = None  # of this face alone
     candidate: Candidate | None = None
     failed: str | None = None
-    attempts: int = 0
     nearest: float | None = None  # the judge's last word
-    last: Attempt | None = None
-    _settings: Iterator[tuple[Attempt, int]] = field(default_factory=lambda: iter(()))
+    _prober: Prober | None = None
+    _proposals: Iterator[Candidate] = field(default_factory=lambda: iter(()))
 
     @classmethod
-    def begin(cls, index: int, face: Face, seed: int, pixels: Tensor, settings: Settings) -> Track:
-        """Measure the source face; a network that fails on it makes the face a failed one."""
+    def begin(
+        cls, index: int, face: Face, seed: int, photo: Tensor, settings: Settings, *, grey: bool
+    ) -> Track:
+        """Measure the face in a photograph [H, W, 3]; a network that fails on it makes the face a failed one."""
         track = cls(index, face, seed)
-        track._settings = iter([(a, target) for target in range(TARGETS) for a in settings.attempts])
         try:
-            track.source = prepare_face(pixels, face, settings.family)
+            track.aligned, track.source = prepare_face(photo, face, settings.family, settings.recognisers)
+            wanted = _wanted(track.source, settings)
+            track._prober = Prober(track.source, settings.family, settings.goal, seed, grey, wanted)
+            track._proposals = proposals(track._prober, settings)
         except Exception as error:  # whatever went wrong, this face was not measured and must not get out
-            track.failed = guarded_reason("measuring the face", error)
+            track.source, track.failed = None, guarded_reason("measuring the face", error)
         return track
+
+    @property
+    def attempts(self) -> int:
+        """Faces decoded for it."""
+        return 0 if self._prober is None else self._prober.passes
+
+    @property
+    def last(self) -> Attempt | None:
+        """The setting worn, or the one tried last."""
+        if self.candidate is not None:
+            return self.candidate.probe.attempt
+        return None if self._prober is None else self._prober.last
 
     def give_up(self, reason: str) -> None:
         """Fail, if not failed already."""
         self.candidate, self.failed = None, self.failed or reason
 
-    def advance(self, settings: Settings, sources: Tensor, grey: bool) -> None:
-        """Wear the next candidate that the tuner takes for someone else and the judge for nobody of `sources`
-        [M, D].
-        """
+    def advance(self, settings: Settings, sources: Tensor) -> None:
+        """Wear the next candidate that the judge takes for nobody of `sources` [M, D]."""
         if self.failed is not None:
             return
-        family = settings.family
-        reason = "no setting of this level moved the face past the threshold"
-        for attempt, target in self._settings:
-            self.attempts += 1
-            self.last = attempt
-            try:
-                decoded = decode_attempt(self.source, attempt, family, self.seed, target)
-                if not _moves(self.source.reconstruction_tuner, decoded, family):
-                    continue  # what the encoder lost is not credited to the swap
-                candidate = dress(self.source, attempt, decoded, grey)
-                if _hides(self.source, candidate, family, sources):
+        try:
+            for candidate in self._proposals:
+                if _hides(candidate, settings, sources):
                     self.candidate = candidate
                     return
-            except Exception as error:  # a failed attempt is an attempt that hid nothing
-                reason = guarded_reason(f"the method {attempt.method!r}", error)
-        self.give_up(reason)
+        except Exception as error:  # nothing is worn that was not measured
+            self._prober.reason = guarded_reason("judging the new face", error)
+        self.give_up(self._prober.reason or "no setting of this level moved the face past the threshold")
 
 
-def guarded_reason(step: str, error: Exception) -> str:
-    """A reason for the report: our own messages hold no secrets, those of others are not repeated."""
-    detail = str(error) if isinstance(error, StyleIDError) else type(error).__name__
-    log.warning("A face is withheld: %s failed (%s).", step, type(error).__name__)
-    return f"{step} failed: {detail}"
+def _wanted(source: SourceFace, settings: Settings) -> Mapping[str, bool]:
+    """By attribute that the level keeps and the attribute net knows: whether the source has it."""
+    network = settings.family.attributes
+    if network is None:
+        return {}
+    has = dict(zip(network.names, (source.attributes[0] >= 0.5).tolist(), strict=True))
+    return {name: has[name] for name in settings.keeps if name in has}
 
 
-def _moves(before: Tensor, crop: Tensor, family: Family) -> bool:
-    """Whether the tuner takes a crop [1, S, S, 3] for someone else than the embedding `before` [1, D]."""
-    tuner = family.recogniser
-    return float(identity_distance(before, tuner.embed(crop))) > tuner.threshold
-
-
-def _hides(source: SourceFace, candidate: Candidate, family: Family, sources: Tensor) -> bool:
+def _hides(candidate: Candidate, settings: Settings, sources: Tensor) -> bool:
     """What the verification will ask, on the crop and before the cost of pasting and detecting."""
-    if not _moves(source.tuner, candidate.composite, family):
-        return False
-    judged = family.judge.embed(candidate.composite)
-    return float(pairwise_identity_distance(judged, sources).min()) > family.judge.threshold
+    judge = settings.goal.judge
+    judged = judge.embed(candidate.composite)
+    return float(pairwise_identity_distance(judged, sources).min()) > judge.threshold

@@ -1,18 +1,32 @@
-"""Levels, verification and outcomes: nothing leaves unless it was seen to be hidden."""
+"""Levels, goals, the search for the least change, verification and outcomes: nothing leaves unless it was seen to be
+hidden.
+"""
 
-from .levels import LADDERS, LEVELS, Attempt, Level, attempts_for
+from .goal import Goal, calibrate, make_goal, stored_thresholds
+from .levels import LADDERS, LEVELS, SEARCH, Attempt, Level, Search, attempts_for
 from .outcomes import FaceReport, ImageResult, Result
+from .reach import Probe, Reached, frontier, reach
 from .verify import Verification, verify_faces
 
 __all__ = [
     "LADDERS",
     "LEVELS",
+    "SEARCH",
     "Attempt",
     "FaceReport",
+    "Goal",
     "ImageResult",
     "Level",
+    "Probe",
+    "Reached",
     "Result",
+    "Search",
     "Verification",
     "attempts_for",
+    "calibrate",
+    "frontier",
+    "make_goal",
+    "reach",
+    "stored_thresholds",
     "verify_faces",
 ]

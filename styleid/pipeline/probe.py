@@ -1,0 +1,121 @@
+"""Decode a change of one face, dress it in the source's colours, and measure it in one or more areas."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..errors import StyleIDError
+from ..metrics import attributes_preserved, identity_distance
+from ..privacy.goal import Goal
+from ..privacy.levels import Attempt
+from ..privacy.reach import Probe
+from .face import Candidate, SourceFace, decode_attempt, recoloured
+
+if TYPE_CHECKING:
+    from ..family import Family
+
+__all__ = ["Prober", "guarded_reason"]
+
+log = logging.getLogger(__name__)
+
+
+class _Decoded(NamedTuple):
+    """A face as it left the generator [1, G, G, 3], and in the source's colours [1, S, S, 3]."""
+
+    raw: Tensor
+    crop: Tensor
+    swaps: dict[str, float]
+
+
+@dataclass(repr=False, eq=False)
+class Prober:
+    """Measures changes of one source face; a step that fails is a change that hid nothing.
+
+    Attributes:
+        wanted: by attribute, the side of 0.5 that the new face should be on.
+        passes: faces decoded so far.
+        reason: why the last failed step failed.
+    """
+
+    source: SourceFace
+    family: Family
+    goal: Goal
+    seed: int
+    grey: bool = False
+    wanted: Mapping[str, bool] = field(default_factory=dict)
+    passes: int = 0
+    reason: str | None = None
+    last: Attempt | None = None
+    _decoded: dict[tuple[Attempt, int], _Decoded] = field(default_factory=dict)
+
+    def look(self, attempt: Attempt, areas: Sequence[str], target: int = 0) -> list[Probe]:
+        """Decode `attempt` with the `target`-th random identity and measure it in each area."""
+        self.last = attempt
+        try:
+            decoded = self._decode(attempt, target)
+            return [self._measure(replace(attempt, area=area), target, decoded) for area in areas]
+        except Exception as error:
+            self.reason = guarded_reason(f"the method {attempt.method!r}", error)
+            return []
+
+    def candidate(self, probe: Probe) -> Candidate:
+        """What a probe measured, ready to paste."""
+        decoded = self._decode(probe.attempt, probe.target)
+        mask = self.source.mask(probe.attempt.area)
+        return Candidate(probe, decoded.crop, mask, decoded.raw, self._composite(decoded, mask))
+
+    def forget(self) -> None:
+        """Drop the decoded faces; they are decoded again when asked for."""
+        self._decoded.clear()
+
+    def _decode(self, attempt: Attempt, target: int) -> _Decoded:
+        key = (replace(attempt, area=""), target)
+        if key not in self._decoded:
+            self.passes += 1
+            raw = decode_attempt(self.source, attempt, self.family, self.seed, target)
+            swaps = {
+                one.name: float(identity_distance(self.source.views[one.name].reconstruction, one.embed(raw)))
+                for one in self.goal.tuners
+            }
+            self._decoded[key] = _Decoded(raw, recoloured(self.source, raw, self.grey), swaps)
+        return self._decoded[key]
+
+    def _composite(self, decoded: _Decoded, mask: Tensor) -> Tensor:
+        if not bool(torch.isfinite(mask).all()):
+            raise StyleIDError("The area's mask holds NaN or infinite values.")
+        return torch.lerp(self.source.crop, decoded.crop, mask[..., None])
+
+    def _measure(self, attempt: Attempt, target: int, decoded: _Decoded) -> Probe:
+        source = self.source
+        composite = self._composite(decoded, source.mask(attempt.area))
+        distances = {
+            one.name: float(identity_distance(source.views[one.name].source, one.embed(composite)))
+            for one in self.goal.tuners
+        }
+        margins = [
+            min(distances[one.name], decoded.swaps[one.name]) / one.threshold for one in self.goal.tuners
+        ]
+        kept, unmet = self._attributes(composite)
+        change = float((composite - source.crop).abs().mean())
+        return Probe(attempt, target, distances, decoded.swaps, min(margins), change, kept, unmet)
+
+    def _attributes(self, composite: Tensor) -> tuple[float | None, tuple[str, ...]]:
+        if self.family.attributes is None:
+            return None, ()
+        now = self.family.attribute_confidences(composite)
+        kept = float(attributes_preserved(self.source.attributes, now).float().mean())
+        side = dict(zip(self.family.attributes.names, (now[0] >= 0.5).tolist(), strict=True))
+        return kept, tuple(name for name, value in self.wanted.items() if side[name] != value)
+
+
+def guarded_reason(step: str, error: Exception) -> str:
+    """A reason for the report: our own messages hold no secrets, those of others are not repeated."""
+    detail = str(error) if isinstance(error, StyleIDError) else type(error).__name__
+    log.warning("A face is withheld: %s failed (%s).", step, type(error).__name__)
+    return f"{step} failed: {detail}"

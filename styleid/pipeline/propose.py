@@ -1,0 +1,62 @@
+"""Which candidates a face is offered, in which order: a ladder, the least change, or the wanted attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..privacy.levels import Attempt, Search
+from ..privacy.reach import Probe, reach
+from .probe import Prober
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .face import Candidate
+
+__all__ = ["CHOICES", "TARGETS", "proposals"]
+
+# Random identities tried per face: one of them may lie near the source or near another face of the picture.
+TARGETS = 3
+# Random identities of which one is chosen by its attributes.
+CHOICES = 12
+
+
+def proposals(prober: Prober, settings: Settings) -> Iterator[Candidate]:
+    """Candidates that every recogniser of the goal takes for somebody else, the preferred first."""
+    if settings.search is not None:
+        probes = _least(prober, settings.search)
+    elif prober.wanted:
+        probes = _keeping(prober, settings.attempts)
+    else:
+        probes = _ladder(prober, settings.attempts, range(TARGETS))
+    return map(prober.candidate, probes)
+
+
+def _ladder(prober: Prober, attempts: Sequence[Attempt], targets: range) -> Iterator[Probe]:
+    """Every attempt with the first identity, then with the next one."""
+    for target in targets:
+        for attempt in attempts:
+            yield from (p for p in prober.look(attempt, [attempt.area], target) if p.passed)
+        prober.forget()
+
+
+def _least(prober: Prober, search: Search) -> Iterator[Probe]:
+    """The least change with the first identity; when the judge refuses all that passed, with the next one."""
+    for target in range(TARGETS):
+        look: Callable[..., list[Probe]] = partial(prober.look, target=target)
+        yield from reach(look, search, channels=prober.family.ranking is not None).passing
+        prober.forget()
+
+
+def _keeping(prober: Prober, attempts: Sequence[Attempt]) -> Iterator[Probe]:
+    """The first identity that meets all that is wanted, else the one that meets most; then stronger attempts."""
+    others: list[Probe] = []
+    for target in range(CHOICES):
+        for probe in _ladder(prober, attempts[:1], range(target, target + 1)):
+            if probe.unmet:
+                others.append(probe)
+            else:
+                yield probe
+    yield from sorted(others, key=lambda probe: len(probe.unmet))
+    yield from _ladder(prober, attempts[1:], range(TARGETS))

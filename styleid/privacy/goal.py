@@ -1,0 +1,164 @@
+"""What a search must reach: a distance, or a false-accept rate, of one recogniser or of each of several.
+
+A goal is recognisers whose threshold is the distance to pass. Whoever takes part in the search never judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..metrics import pairwise_identity_distance, threshold_at_far
+from ..networks import load_network
+from ..randomness import make_generator
+from ..weights import family_entry, family_names, list_weights
+
+if TYPE_CHECKING:
+    from ..family import Family, Recogniser
+
+__all__ = ["Goal", "calibrate", "make_goal", "stored_thresholds"]
+
+_FIGURE = "threshold_at_far_"
+_POPULATION = 160  # random identities, 12,720 pairs: enough for a rate of 1e-4
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Recognisers that search, each with the distance to pass as its threshold, and the one that judges.
+
+    Attributes:
+        tuners: all of them must take the new face for somebody else.
+        judge: none of the tuners; its threshold is the one that the finished picture is verified with.
+        notes: where thresholds come from, for the report.
+    """
+
+    tuners: tuple[Recogniser, ...]
+    judge: Recogniser
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [tuner.name for tuner in self.tuners]
+        if not names or len(set(names)) != len(names):
+            raise InputError(
+                f"A search needs recognisers, each named once, found: {', '.join(names) or 'none'}."
+            )
+        if self.judge.name in names:
+            raise InputError(
+                f"The recogniser {self.judge.name!r} searches, so it cannot be the judge; use another."
+            )
+
+
+def make_goal(
+    family: Family,
+    *,
+    distance: float | None = None,
+    far: float | None = None,
+    recognisers: Sequence[str | Recogniser] = (),
+) -> Goal:
+    """The goal that a user names; without any argument the family's own tuner, threshold and judge.
+
+    Args:
+        family: whose recogniser searches by default, and whose judge judges. Where its judge is named as a
+            tuner, its recogniser judges instead.
+        distance: that every tuner must report between source and output, in (0, 2). The judge keeps its threshold.
+        far: a false-accept rate instead: the distance is each recogniser's threshold at this rate, the judge's too.
+            Thresholds are those stored with the weights (held-out pairs); for other rates they are measured on
+            random identities of the family.
+        recognisers: names of the manifest, or loaded ones; each must pass.
+
+    Raises:
+        InputError: both distance and rate, values out of range, an unknown name, or no recogniser left to judge.
+        WeightsError: weights that are missing or damaged.
+    """
+    if distance is not None and far is not None:
+        raise InputError("Give a distance or a false-accept rate, not both.")
+    if distance is not None and not 0 < distance < 2:
+        raise InputError(f"A distance of embeddings lies between 0 and 2, found {distance:g}.")
+    if far is not None and not 0 < far < 1:
+        raise InputError(f"A false-accept rate lies between 0 and 1, found {far:g}.")
+    tuners = [_resolved(one, family) for one in recognisers] or [family.recogniser]
+    names = {tuner.name for tuner in tuners}
+    judge = next((one for one in (family.judge, family.recogniser) if one.name not in names), None)
+    if judge is None:
+        raise InputError(
+            "Every recogniser of the family takes part in the search, so none is left to judge. Leave one out."
+        )
+    if far is None:
+        chosen = tuners if distance is None else [replace(one, threshold=float(distance)) for one in tuners]
+        return Goal(tuple(chosen), judge)
+    everyone, notes = [], []
+    for one in (*tuners, judge):
+        stored = stored_thresholds(one.name)
+        threshold = stored.get(far)
+        if threshold is None:
+            threshold = calibrate(one, family, far)
+            notes.append(f"{one.name}: threshold at FAR {far:g} measured on random identities of the family")
+        everyone.append(replace(one, threshold=threshold))
+    return Goal(tuple(everyone[:-1]), everyone[-1], tuple(notes))
+
+
+def stored_thresholds(name: str) -> dict[float, float]:
+    """Distance by false-accept rate, as measured on held-out pairs and stored with the weights; may be empty."""
+    figures = next((entry.figures for entry in list_weights() if entry.name == name), {})
+    return {
+        float(key.removeprefix(_FIGURE)): float(value)
+        for key, value in figures.items()
+        if key.startswith(_FIGURE)
+    }
+
+
+def calibrate(
+    recogniser: Recogniser,
+    population: Family | Tensor,
+    far: float,
+    *,
+    people: int = _POPULATION,
+    seed: int = 0,
+) -> float:
+    """The recogniser's distance at a false-accept rate on a reference population of different people.
+
+    Args:
+        population: aligned crops [N, S, S, 3], each of another person; or a family, whose random identities are
+            drawn. Generated faces resemble each other more or less than people do: prefer crops of people.
+        far: in (0, 1); N * (N - 1) / 2 pairs must be at least 1 / far.
+        people, seed: of the random identities; the seed is no secret.
+
+    Raises:
+        InputError: too few people for the rate, or crops that cannot be measured.
+    """
+    if isinstance(population, Tensor):
+        embeddings = recogniser.embed(population)
+    else:
+        codes = population.random_w(people, make_generator(seed))
+        embeddings = torch.cat([recogniser.embed(population.decode(part)) for part in codes.split(8)])
+    count = len(embeddings)
+    distances = pairwise_identity_distance(embeddings, embeddings)
+    rows, columns = torch.triu_indices(count, count, offset=1)
+    return threshold_at_far(distances[rows, columns], far)
+
+
+def _resolved(one: str | Recogniser, family: Family) -> Recogniser:
+    """A recogniser as given, of the family, or of any family of the manifest by its name."""
+    if not isinstance(one, str):
+        return one
+    for own in (family.recogniser, family.judge):
+        if own.name == one:
+            return own
+    entries = [entry for name in family_names() for entry in _recognisers(name)]
+    found = next((entry for entry in entries if entry.weights == one), None)
+    if found is None:
+        known = sorted({entry.weights for entry in entries})
+        raise InputError(f"There is no recogniser {one!r}. Choose of: {', '.join(known)}.")
+    kind = next(entry.kind for entry in list_weights() if entry.name == one)
+    network = load_network(one, kind, family.device, family.dtype)
+    return replace(family.recogniser, name=one, network=network, threshold=found.threshold)
+
+
+def _recognisers(family: str) -> tuple:
+    entry = family_entry(family)
+    return entry.recogniser, entry.judge
