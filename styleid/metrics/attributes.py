@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from ..errors import InputError
 
-__all__ = ["attribute_distance", "attributes_preserved"]
+__all__ = ["AttributeChange", "attribute_changes", "attribute_distance", "attributes_preserved"]
+
+
+@dataclass(frozen=True)
+class AttributeChange:
+    """One attribute over many faces.
+
+    Attributes:
+        name: of the attribute.
+        before, after: share of faces that have it (confidence of 0.5 or more), 0..1.
+        preserved: share of faces that kept their side of 0.5.
+        moved: mean absolute change of the confidence.
+    """
+
+    name: str
+    before: float
+    after: float
+    preserved: float
+    moved: float
 
 
 def attribute_distance(a: Tensor, b: Tensor) -> Tensor:
@@ -34,6 +55,26 @@ def attributes_preserved(a: Tensor, b: Tensor) -> Tensor:
     a, b = _confidences(a, "first"), _confidences(b, "second")
     _check_pair(a, b)
     return (a >= 0.5) == (b >= 0.5)
+
+
+def attribute_changes(names: Sequence[str], a: Tensor, b: Tensor) -> list[AttributeChange]:
+    """Preservation and distribution of each attribute over pairs of faces.
+
+    Args:
+        names: of the A attributes.
+        a, b: confidences ``[N, A]`` before and after.
+
+    Raises:
+        InputError: as :func:`attribute_distance`, and names that are not A.
+    """
+    kept = attributes_preserved(a, b)  # [N, A]
+    if a.dim() != 2 or a.shape != b.shape or len(names) != a.shape[1]:
+        raise InputError(f"{len(names)} names need confidences [N, {len(names)}], found {list(a.shape)}.")
+    rows = torch.stack(
+        [(a >= 0.5).float().mean(0), (b >= 0.5).float().mean(0), kept.float().mean(0), (a - b).abs().mean(0)],
+        dim=1,
+    )  # [A, 4]
+    return [AttributeChange(name, *row) for name, row in zip(names, rows.tolist(), strict=True)]
 
 
 def _check_pair(a: Tensor, b: Tensor) -> None:

@@ -51,7 +51,8 @@ def pairwise_identity_distance(a: Tensor, b: Tensor) -> Tensor:
     a, b = _unit(a, "first"), _unit(b, "second")
     if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[1]:
         raise InputError(f"Embeddings must be [N, D] and [M, D], found {list(a.shape)} and {list(b.shape)}.")
-    return torch.linalg.vector_norm(a[:, None] - b[None], dim=-1)
+    # Never [N, M, D] in memory; and not by a product, which makes the distance of equal faces a small number, not 0.
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def cosine_similarity(distance: Tensor) -> Tensor:

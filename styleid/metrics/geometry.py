@@ -1,0 +1,112 @@
+"""What five landmarks and a label map can honestly tell about pose and expression.
+
+Landmarks are ``[N, 5, 2]`` pixels (x, y): image-left eye, image-right eye, nose tip, image-left and image-right mouth
+corner. Gaze is not here: nothing in a family of weights measures it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.spatial.transform import Rotation
+
+from ..errors import InputError
+
+__all__ = ["expression_measures", "head_pose", "landmark_drift", "pose_drift"]
+
+# The five points on the mean head of ICT-FaceKit (USC ICT, MIT) in units of the eyes' distance: x to image right, y
+# down, z away from the camera.
+_MODEL = np.array(
+    [
+        [-0.5, -0.521, 0.177],
+        [0.5, -0.521, 0.177],
+        [0, -0.055, -0.413],
+        [-0.389, 0.548, 0.029],
+        [0.389, 0.548, 0.029],
+    ]
+)
+_EYES, _INNER_MOUTH, _LIPS = (4, 5), 10, (11, 12)  # classes of CelebAMask-HQ
+_FEWEST = 4  # pixels of a part that count as seen
+
+
+def landmark_drift(before: ArrayLike, after: ArrayLike) -> np.ndarray:
+    """Mean movement ``[N]`` of the five points, as a share of the distance between the eyes before."""
+    before, after = _points(before), _points(after)
+    if before.shape != after.shape:
+        raise InputError(f"Landmarks must pair up, found {list(before.shape)} and {list(after.shape)}.")
+    eyes = np.linalg.norm(before[:, 1] - before[:, 0], axis=-1)
+    if not (eyes > 0).all():
+        raise InputError("Landmarks with both eyes in one point span no face.")
+    return np.linalg.norm(after - before, axis=-1).mean(1) / eyes
+
+
+def head_pose(landmarks: ArrayLike) -> np.ndarray:
+    """Yaw, pitch and roll in degrees ``[N, 3]``: positive to image right, down, and clockwise.
+
+    A weak-perspective fit of a mean head: least squares for the affine camera, then the nearest scaled rotation. Exact
+    for the mean head from afar; the shape of a head shifts it by a few degrees, which before/after differences cancel
+    in part.
+    """
+    return np.array([_angles(rotation) for rotation in _rotations(_points(landmarks))]).reshape(-1, 3)
+
+
+def pose_drift(before: ArrayLike, after: ArrayLike) -> np.ndarray:
+    """Angle ``[N]`` in degrees of the turn from one head pose to the other."""
+    pairs = zip(_rotations(_points(before)), _rotations(_points(after)), strict=True)
+    return np.array([np.degrees((b * a.inv()).magnitude()) for a, b in pairs])
+
+
+def expression_measures(labels: ArrayLike) -> dict[str, np.ndarray]:
+    """From label maps ``[N, S, S]`` of aligned crops: ``mouth_open``, the share of the mouth that is not lips, 0..1, and
+    ``eye_open``, height by width of the eyes. NaN where the parser saw no such part.
+    """
+    maps = np.asarray(labels)
+    if maps.ndim != 3:
+        raise InputError(f"Label maps must be [N, S, S], found {list(maps.shape)}.")
+    return {
+        "mouth_open": np.array([_mouth_open(one) for one in maps]),
+        "eye_open": np.array([_eye_open(one) for one in maps]),
+    }
+
+
+def _mouth_open(labels: np.ndarray) -> float:
+    lips, inner = int(np.isin(labels, _LIPS).sum()), int((labels == _INNER_MOUTH).sum())
+    return inner / (inner + lips) if lips + inner >= _FEWEST else float("nan")
+
+
+def _eye_open(labels: np.ndarray) -> float:
+    ratios = []
+    for eye in _EYES:
+        rows, columns = np.nonzero(labels == eye)
+        if len(rows) >= _FEWEST:
+            ratios.append(
+                float(rows.std() / max(columns.std(), 1e-9))
+            )  # a stray pixel moves extents, not spreads
+    return float(np.mean(ratios)) if ratios else float("nan")
+
+
+def _rotations(points: np.ndarray) -> list[Rotation]:
+    model = _MODEL - _MODEL.mean(0)
+    rotations = []
+    for face in points:
+        affine = np.linalg.lstsq(model, face - face.mean(0), rcond=None)[0].T  # [2, 3]
+        left, size, right = np.linalg.svd(affine, full_matrices=False)
+        if size[1] < 1e-6 * max(size[0], 1e-12):
+            raise InputError("These landmarks lie on a line: they span no face.")
+        rows = left @ right
+        rotations.append(Rotation.from_matrix(np.stack([*rows, np.cross(*rows)])))
+    return rotations
+
+
+def _angles(rotation: Rotation) -> tuple[float, float, float]:
+    roll, yaw, pitch = rotation.as_euler("ZYX", degrees=True)
+    return -yaw, pitch, roll
+
+
+def _points(landmarks: ArrayLike) -> np.ndarray:
+    points = np.asarray(landmarks, dtype=np.float64)
+    if points.ndim == 2:
+        points = points[None]
+    if points.ndim != 3 or points.shape[1:] != (5, 2) or not np.isfinite(points).all():
+        raise InputError(f"Landmarks must be finite [N, 5, 2], found {list(points.shape)}.")
+    return points
