@@ -1,0 +1,140 @@
+"""Two folders with mirrored paths: the originals, and what became of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..datasets import MAX_PIXELS, read_photo
+from ..datasets.files import same_file, walk
+from ..errors import ImageError, InputError
+from .evaluation import Evaluation
+from .examiners import examiners_of
+from .labels import identities_of
+from .report import Report
+
+if TYPE_CHECKING:
+    from ..family import Family
+
+__all__ = ["evaluate_folders"]
+
+_REPORT = "report.json"  # of the run that made the outputs
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif")
+
+
+def evaluate_folders(
+    clean: str | Path,
+    anonymised: str | Path,
+    family: Family,
+    *,
+    labels: str | Path | None = None,
+    recognisers: Sequence[str] = (),
+    sample: int = 100,
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[float, int], None] | None = None,
+    on_trouble: Callable[[str, str], None] | None = None,
+) -> Report:
+    """Compare every picture below ``clean`` with the one at the same place below ``anonymised``.
+
+    An output may have another suffix than its original. A picture without output counts as withheld. Where
+    ``anonymised`` holds the report of the run that made it, that run's recognisers count as tuners, and the background is
+    what lies outside the areas that it names.
+
+    Args:
+        clean, anonymised: folders.
+        family: networks that measure.
+        labels: see :func:`identities_of`.
+        recognisers: names of further weights to measure with.
+        sample: most faces that the baselines are measured on; 0 leaves them out.
+        max_pixels: larger pictures are refused.
+        progress: called with (pictures done, pictures in all); the summing up counts as one more.
+        on_trouble: called with a picture's path and what was wrong with it.
+
+    Raises:
+        InputError: folders or labels that cannot be meant like this, or not one picture to compare.
+    """
+    clean, anonymised = Path(clean), Path(anonymised)
+    pictures = _pictures(clean, anonymised)
+    made_by = _read_report(anonymised / _REPORT)
+    how, identities = identities_of(pictures, labels)
+    tuners = _tuners(made_by)
+    run = Evaluation(family, examiners_of(family, recognisers, chosen_by=tuners), sample=sample)
+    for done, picture in enumerate(pictures):
+        if progress is not None:
+            progress(done, len(pictures) + 1)
+        try:
+            before = read_photo(clean / picture, max_pixels=max_pixels).pixels
+            output = _output_of(anonymised, picture)
+            after = None if output is None else read_photo(output, max_pixels=max_pixels).pixels
+        except ImageError as error:
+            run.count_failed()
+            if on_trouble is not None:
+                on_trouble(picture, str(error))
+            continue
+        run.add(picture, before, after, identity=identities.get(picture), areas=_areas(made_by.get(picture)))
+    if not run.pictures["compared"] and not run.pictures["withheld"]:
+        raise InputError("Not one picture could be read. Check the folders.")
+
+    def tick(part: int, parts: int) -> None:
+        if progress is not None:
+            progress(len(pictures) + part / parts, len(pictures) + 1)
+
+    return run.report(labels=how, chosen_by=tuners, progress=tick)
+
+
+def _pictures(clean: Path, anonymised: Path) -> list[str]:
+    """Paths of the pictures below the folder of originals. Raises InputError where there is nothing to compare."""
+    for folder in (clean, anonymised):
+        if not folder.is_dir():
+            raise InputError(
+                f"{folder.name!r} is no folder. Name the folder of originals, then that of outputs."
+            )
+    if same_file(clean, anonymised):
+        raise InputError("Both folders are one and the same. Name the originals, then the outputs.")
+    found = [entry.path for entry in walk(clean, [anonymised]) if entry.skipped is None]
+    pictures = [path.relative_to(clean).as_posix() for path in found if path.suffix.lower() in _PICTURES]
+    if not pictures:
+        raise InputError(f"There is no picture below {clean.name!r}.")
+    if not any(_output_of(anonymised, picture) for picture in pictures):
+        raise InputError(
+            f"None of the {len(pictures)} pictures has an output at the same place below {anonymised.name!r}. Both folders "
+            "must hold the same paths."
+        )
+    return pictures
+
+
+def _output_of(anonymised: Path, picture: str) -> Path | None:
+    """The file at the same place, or the only picture there of that name with another suffix."""
+    same = anonymised / picture
+    if same.is_file():
+        return same
+    if not same.parent.is_dir():
+        return None
+    stems = (Path(picture).stem, Path(picture).name)
+    others = [
+        path for path in same.parent.iterdir() if path.stem in stems and path.suffix.lower() in _PICTURES
+    ]
+    return others[0] if len(others) == 1 else None
+
+
+def _read_report(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    """The entries of the run that made the outputs, by picture; none where there is no such report."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["pictures"]
+        return {entry["source"]: entry for entry in entries}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _tuners(made_by: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    faces = (face for entry in made_by.values() for face in entry.get("faces", ()))
+    return tuple(sorted({str(face["tuner"]) for face in faces if "tuner" in face}))
+
+
+def _areas(entry: Mapping[str, Any] | None) -> list[tuple[int, int, int, int]] | None:
+    if entry is None:
+        return None
+    boxes = [face.get("changed_box") for face in entry.get("faces", ())]
+    return [tuple(int(edge) for edge in box) for box in boxes if box is not None]
