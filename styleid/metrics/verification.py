@@ -176,7 +176,7 @@ def _resampled(pairs: Pairs, fars: Sequence[float], resamples: int, rng: np.rand
         accepted = np.cumsum(np.where(same, times[first], 0))[ends]
         false = np.cumsum(np.where(same, 0, times[first] * times[second]))[ends]
         if accepted[-1] and false[-1]:
-            tar, far = (np.insert(curve / curve[-1], 0, 0.0) for curve in (accepted, false))
+            tar, far = (np.append(0.0, curve / curve[-1]) for curve in (accepted, false))
             rates = [float(np.trapezoid(tar, far)), _eer(far, tar), *(_tar_at(far, tar, f) for f in fars)]
             rounds.append(rates)
     return np.array(rounds).reshape(-1, 2 + len(fars))
