@@ -1,5 +1,6 @@
 """Thin ComfyUI adapters over the library: each node validates, converts, calls, converts back."""
 
+from . import _bridge
 from .anonymize import StyleIDAnonymize
 from .channels import StyleIDChannelMask, StyleIDSwapChannels
 from .example import StyleIDExamplePhoto
@@ -35,3 +36,5 @@ _NODES = (
 
 NODE_CLASS_MAPPINGS = {node.__name__: node for node in _NODES}
 NODE_DISPLAY_NAME_MAPPINGS = {node.__name__: node.DISPLAY_NAME for node in _NODES}
+
+_bridge.register_models()

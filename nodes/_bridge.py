@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-__all__ = ["output_folder", "progress_bar", "torch_device"]
+__all__ = ["output_folder", "progress_bar", "register_models", "torch_device"]
+
+MODELS = "styleid"  # the folder below ComfyUI's models, and the entry of extra_model_paths.yaml
 
 
 def torch_device(choice: str) -> torch.device:
@@ -49,3 +52,19 @@ def output_folder(prefix: str, *, width: int, height: int) -> tuple[Path, str, i
     root = folder_paths.get_output_directory()
     folder, stem, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, root, width, height)
     return Path(folder), stem, counter, subfolder
+
+
+def register_models() -> None:
+    """Give ComfyUI the kind of model `styleid`, and the library all folders that ComfyUI has for it.
+
+    They come after those that the user names in `STYLEID_MODELS`.
+    """
+    try:
+        import folder_paths
+    except ImportError:
+        return
+    folder_paths.add_model_folder_path(MODELS, os.path.join(folder_paths.models_dir, MODELS))
+    folders, suffixes = folder_paths.folder_names_and_paths[MODELS]
+    suffixes.add(".safetensors")
+    named = [part for part in os.environ.get("STYLEID_MODELS", "").split(os.pathsep) if part]
+    os.environ["STYLEID_MODELS"] = os.pathsep.join(dict.fromkeys([*named, *folders]))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..styleid.errors import WeightsError
 from ..styleid.family import Family, load_family
-from ..styleid.weights import family_names
+from ..styleid.weights import family_is_non_commercial, family_names, fetch, missing
 from . import _bridge
 from ._sockets import FAMILY
 
 DEFAULT_FAMILY = "embedded"
+NON_COMMERCIAL = " (non-commercial)"  # after the family's name where people choose it
 
 
 class StyleIDLoadModels:
@@ -27,14 +29,17 @@ class StyleIDLoadModels:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        families = list(family_names())
+        families = [
+            name + NON_COMMERCIAL if family_is_non_commercial(name) else name for name in family_names()
+        ]
         return {
             "required": {
                 "family": (
                     families,
                     {
                         "default": DEFAULT_FAMILY,
-                        "tooltip": "Which set of networks. 'embedded' ships with this project and needs no download.",
+                        "tooltip": "Which set of networks. 'embedded' ships with this project and needs no download; "
+                        "'non-commercial' ones must not be used commercially.",
                     },
                 ),
                 "device": (
@@ -44,13 +49,42 @@ class StyleIDLoadModels:
                         "tooltip": "'auto' computes where ComfyUI does; 'cpu' always on the processor.",
                     },
                 ),
-            }
+            },
+            "optional": {
+                "download": (
+                    "BOOLEAN",
+                    {
+                        "default": False,
+                        "tooltip": "On: I accept the licences of this family (see 'python -m styleid weights licences'); "
+                        "fetch what is missing, once. It may be several GB. Off: nothing is fetched.",
+                    },
+                ),
+            },
         }
 
-    def execute(self, *, family: str, device: str) -> tuple[Family]:
-        return (load_models(family, device),)
+    @classmethod
+    def VALIDATE_INPUTS(cls, family: str) -> bool | str:
+        """Families by name or by label: a saved workflow opens even where the label has changed since."""
+        known = ", ".join(family_names())
+        return _name(family) in family_names() or f"unknown family {family!r}; known are {known}"
+
+    def execute(self, *, family: str, device: str, download: bool | None = None) -> tuple[Family]:
+        return (load_models(family, device, download=bool(download)),)
 
 
-def load_models(family: str, device: str) -> Family:
-    """The named family on the device of that choice."""
-    return load_family(family, device=_bridge.torch_device(device))
+def load_models(family: str, device: str, *, download: bool = False) -> Family:
+    """The family of that name or label on the device of that choice; ``download`` accepts its terms and fetches it."""
+    name = _name(family)
+    lacking = [entry for entry in missing([name]) if entry.fetchable]
+    if download and lacking:
+        fetch([name], accept=True, progress=_bridge.progress_bar(sum(entry.bytes or 0 for entry in lacking)))
+    try:
+        return load_family(name, device=_bridge.torch_device(device))
+    except WeightsError as error:
+        if download or not lacking:
+            raise
+        raise WeightsError(f"{error} Or switch on 'download' in Load Models.") from error
+
+
+def _name(label: str) -> str:
+    return label.removesuffix(NON_COMMERCIAL)

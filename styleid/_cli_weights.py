@@ -96,11 +96,11 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from .weights import accept_licences, convert, weights_entry
+    from .weights import convert, weights_entry
 
-    if args.name is not None and (args.accept_licence or _asked([weights_entry(args.name)])):
-        accept_licences([weights_entry(args.name).licence])
-    print(convert(args.file, args.kind, args.name))
+    named = [] if args.name is None else [weights_entry(args.name)]
+    accept = args.accept_licence or _asked(named)
+    print(convert(args.file, args.kind, args.name, accept=accept))
     return 0
 
 

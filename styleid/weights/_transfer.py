@@ -21,7 +21,7 @@ __all__ = ["Progress", "SourceError", "download"]
 
 Progress = Callable[[int, int], None]
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16  # what a cut may cost
 _TIMEOUT = (10, 60)  # seconds to connect, and between two packets
 _ATTEMPTS = 5  # in a row without a new byte
 _PAUSE = 0.5  # seconds before the second attempt; doubles
@@ -58,8 +58,10 @@ def download(
     failures = 0
     while True:
         before = _length(partial)
-        if size is not None and before == size:
+        if before == size:
             return
+        if size is not None and before > size:
+            partial.unlink()
         try:
             return _receive(url, partial, size, sha256, dict(headers), progress)
         except (requests.RequestException, _CutError) as error:
@@ -79,10 +81,10 @@ def _receive(
         headers["Range"] = f"bytes={have}-"
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
         if response.status_code == 416:  # nothing after what is here: complete, or another file
-            if _total(response) != have:
-                partial.unlink()
-                raise _CutError("the file has another size")
-            return
+            if _total(response) == have and size in (None, have):
+                return
+            partial.unlink()
+            raise SourceError(f"{_host(url)} has another file: it ends before {size or have} bytes")
         _check_answer(response, url, size, sha256)
         starts = _range_start(response) if response.status_code == 206 else 0
         if starts not in (0, have):

@@ -19,7 +19,9 @@ __all__ = ["convert", "keep"]
 OWN = ".safetensors"
 
 
-def convert(file: str | os.PathLike[str], kind: str, name: str | None = None) -> Path:
+def convert(
+    file: str | os.PathLike[str], kind: str, name: str | None = None, *, accept: bool = False
+) -> Path:
     """Take a weight file that the user has, and write it into the store as this project's safetensors.
 
     Args:
@@ -27,6 +29,7 @@ def convert(file: str | os.PathLike[str], kind: str, name: str | None = None) ->
         kind: what it holds, one of ``styleid.networks.KINDS`` or of the manifest's kinds.
         name: of the manifest; from then on ``load_network(name, kind)`` and families find it. By default that of the
             entry with the same content; a file that the manifest does not know is converted under its own name.
+        accept: whether the user accepts the non-commercial licence of these weights, from now on.
 
     Returns:
         Path of the new file.
@@ -40,6 +43,8 @@ def convert(file: str | os.PathLike[str], kind: str, name: str | None = None) ->
         raise WeightsError(f"Expected a weight file, found none: {path}.")
     digest = hash_of(path)
     entry = _entry(path, kind, name, digest)
+    if entry is not None:
+        require_licences([entry], accept=accept)
     store, name = store_folder(), path.stem if entry is None else entry.name
     try:
         with alone(store, name):
@@ -74,7 +79,6 @@ def _entry(path: Path, kind: str, name: str | None, digest: str) -> WeightsEntry
             f"{path.name} is not the file that the manifest lists as {name!r}: expected sha256 {entry.sha256}, "
             f"found {digest}. Get the right file; nothing was written."
         )
-    require_licences([entry])
     return entry
 
 

@@ -15,13 +15,12 @@ from ._hub import address, cached, offline
 from ._records import hash_of
 from .convert import keep
 from .folders import store_folder
-from .licences import accept_licences, require_licences, unaccepted
+from .licences import require_licences
 from .manifest import Source, WeightsEntry
-from .store import family_entry, family_names, how_to_get, is_present, resolve, weights_entry
+from .store import family_entry, family_names, how_to_get, is_present, resolve, weight_names, weights_entry
 
 __all__ = ["Fetched", "entries_of", "fetch", "missing"]
 
-_SPARE = 64_000_000  # bytes of the disk that a fetch leaves free
 Progress = Callable[[int, int], None]
 _log = logging.getLogger(__name__)
 
@@ -35,9 +34,14 @@ class Fetched(NamedTuple):
 
 
 def entries_of(names: Iterable[str]) -> tuple[WeightsEntry, ...]:
-    """The weight files that ``names`` of weights and families stand for, a family's stand-ins included."""
+    """The weight files that ``names`` of weights and families stand for."""
     found: dict[str, WeightsEntry] = {}
     for name in names:
+        if name not in family_names() and name not in weight_names():
+            raise WeightsError(
+                f"Unknown weights or family {name!r}; families are {', '.join(family_names())}, and weights are "
+                "listed by: python -m styleid weights list"
+            )
         parts = family_entry(name).weight_names() if name in family_names() else (name,)
         found.update((part, weights_entry(part)) for part in parts)
     return tuple(found.values())
@@ -70,9 +74,7 @@ def fetch(
         if entry.name in names and not entry.fetchable and not is_present(entry.name):
             raise WeightsError(f"The weights {entry.name!r} cannot be fetched: {how_to_get(entry)}")
     wanted = [entry for entry in entries if entry.fetchable and not is_present(entry.name)]
-    if accept:
-        accept_licences(unaccepted(wanted))
-    require_licences(wanted)
+    require_licences(wanted, accept=accept)
     total = sum(entry.bytes or 0 for entry in wanted)
     done = 0
     for entry in wanted:
@@ -159,7 +161,7 @@ def _need_room(entry: WeightsEntry, folder: Path, partial: Path) -> None:
     if entry.bytes is None:
         return
     here = partial.stat().st_size if partial.exists() else 0
-    need, free = 2 * entry.bytes - here + _SPARE, shutil.disk_usage(folder).free
+    need, free = 2 * entry.bytes - here, shutil.disk_usage(folder).free
     if free < need:
         raise WeightsError(
             f"The weights {entry.name!r} need {need / 1e6:.0f} MB in {folder.parent}, found {free / 1e6:.0f} MB free. "

@@ -77,14 +77,14 @@ def unaccepted(entries: Iterable[WeightsEntry]) -> dict[str, str]:
     }
 
 
-def require_licences(entries: Iterable[WeightsEntry]) -> None:
-    """Raise WeightsError unless every non-commercial licence of ``entries`` was accepted."""
-    entries = tuple(entries)
+def require_licences(entries: Iterable[WeightsEntry], *, accept: bool = False) -> None:
+    """Raise WeightsError unless every non-commercial licence of ``entries`` was accepted, or is now (``accept``)."""
     missing = unaccepted(entries)
-    if missing:
+    if missing and accept:
+        accept_licences(missing)
+    elif missing:
         terms = "; ".join(f"{licence} ({text})" if text else licence for licence, text in missing.items())
-        names = " ".join(entry.name for entry in entries if entry.licence in missing)
         raise WeightsError(
-            f"These weights are for non-commercial use only, under terms that you have not accepted: {terms}. "
-            f"Nothing was fetched. If you accept them: python -m styleid weights fetch --accept-licence {names}"
+            "These weights are for non-commercial use only, under terms that you have not accepted: "
+            f"{terms}. Nothing was fetched or written. If you accept them, add --accept-licence."
         )
