@@ -17,7 +17,16 @@ from .convert import keep
 from .folders import store_folder
 from .licences import require_licences
 from .manifest import Source, WeightsEntry
-from .store import family_entry, family_names, how_to_get, is_present, resolve, weight_names, weights_entry
+from .store import (
+    family_entry,
+    family_names,
+    how_to_get,
+    is_present,
+    resolve,
+    verify,
+    weight_names,
+    weights_entry,
+)
 
 __all__ = ["Fetched", "entries_of", "fetch", "missing"]
 
@@ -55,7 +64,7 @@ def missing(names: Iterable[str]) -> tuple[WeightsEntry, ...]:
 def fetch(
     names: Iterable[str], *, accept: bool = False, progress: Progress | None = None
 ) -> tuple[Fetched, ...]:
-    """Fetch weights and families by name into the store, unless they are there.
+    """Fetch weights and families by name into the store, unless they are there and intact.
 
     A file is used only when its size and sha256 are those of the manifest. It is converted to safetensors once, and the
     original is removed. An interrupted download continues with the next call.
@@ -70,10 +79,11 @@ def fetch(
     """
     names = tuple(names)
     entries = entries_of(names)
+    here = {check.name for check in verify(entry.name for entry in entries) if check.state == "ok"}
     for entry in entries:
-        if entry.name in names and not entry.fetchable and not is_present(entry.name):
+        if entry.name in names and not entry.fetchable and entry.name not in here:
             raise WeightsError(f"The weights {entry.name!r} cannot be fetched: {how_to_get(entry)}")
-    wanted = [entry for entry in entries if entry.fetchable and not is_present(entry.name)]
+    wanted = [entry for entry in entries if entry.fetchable and entry.name not in here]
     require_licences(wanted, accept=accept)
     total = sum(entry.bytes or 0 for entry in wanted)
     done = 0
@@ -92,7 +102,7 @@ def _fetch(entry: WeightsEntry, progress: Progress | None) -> None:
     store = store_folder()
     try:
         with alone(store, entry.name):
-            if is_present(entry.name):  # another process was faster
+            if verify([entry.name])[0].state == "ok":  # another process was faster
                 return
             original = _cached_original(entry) or _download(entry, downloads(store), progress)
             keep(entry, original, entry.sha256)

@@ -250,3 +250,20 @@ def test_saving_outside_the_output_folder_is_refused(server: ComfyServer):
     entry = server.run({"photo": photo("astronaut"), "out": save(["photo", 0], "../outside")})
     assert not succeeded(entry)
     assert error_of(entry)["node_type"] == SAVE
+
+
+@pytest.mark.parametrize("family", ["ffhq-1024 (non-commercial)", "ffhq-1024"])
+def test_published_families_are_chosen_by_label_or_name(server: ComfyServer, family: str):
+    """Without their weights they stop with the command that fetches them; ComfyUI knows the folder they belong to."""
+    label, _ = server.get("/object_info/StyleIDLoadModels")["StyleIDLoadModels"]["input"]["required"][
+        "family"
+    ]
+    assert "ffhq-1024 (non-commercial)" in label
+    assert server.get("/models/styleid") == []
+    graph = {"models": {"class_type": "StyleIDLoadModels", "inputs": {"family": family, "device": "cpu"}}}
+    graph["codes"] = core(
+        "StyleIDRandomIdentity", models=["models", 0], count=1, truncation=0.7, new_each_run=True
+    )
+    graph["picture"] = core("StyleIDDecodeWPlus", models=["models", 0], codes=["codes", 0])
+    graph["show"] = core("PreviewImage", images=["picture", 0])
+    assert "python -m styleid weights fetch" in error_of(server.run(graph))["exception_message"]

@@ -45,6 +45,14 @@ def test_what_is_here_is_not_fetched_again(server, published) -> None:
     assert len(server.requests) == before
 
 
+def test_what_is_damaged_is_fetched_again(store, published) -> None:
+    path = weights.fetch([published], accept=True)[0].path
+    path.write_bytes(path.read_bytes()[:-1])
+    assert weights.verify([published])[0].state == "damaged"
+    weights.fetch([published])
+    assert weights.verify([published])[0].state == "ok"
+
+
 def test_the_login_goes_to_the_hub_and_no_further(server, published) -> None:
     weights.fetch([published], accept=True)
     front = [request for request in server.requests if "/resolve/" in request.path]
@@ -286,7 +294,7 @@ def test_offline_the_cache_of_other_programs_helps(store, server, published, con
     done = subprocess.run(store.command("fetch", published, "--accept-licence"), **options, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(server.requests) == before
-    assert Path(store.environment["HF_HOME"]).rglob("generator.pt")  # stays where it is
+    assert list(Path(store.environment["HF_HOME"]).rglob("generator.pt"))  # stays where it is
     assert store.left_over() == OWN
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,22 @@ def test_the_command_line(family, capsys) -> None:
     assert cli.main(["weights", "verify", "pub-own"]) == 1
     assert cli.main(["weights", "fetch", "pub-nothing"]) == 1
     assert "Unknown weights or family 'pub-nothing'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a terminal of POSIX")
+@pytest.mark.parametrize(("answer", "code"), [("yes", 0), ("no", 1)])
+def test_at_a_terminal_one_is_asked(store, published, answer, code) -> None:
+    user, terminal = os.openpty()
+    os.write(user, f"{answer}\n".encode())
+    options = {**store.options(), "stdin": terminal, "stdout": subprocess.PIPE, "stderr": terminal}
+    done = subprocess.run(
+        store.command("fetch", published), **{**options, "capture_output": False}, check=False
+    )
+    assert done.returncode == code
+    asked = os.read(user, 1 << 16).decode()
+    assert "non-commercial use only" in asked
+    assert "https://example.org/terms" in asked
+    assert weights.is_present(published) == (code == 0)
 
 
 def test_converting_from_the_command_line(family, container, tmp_path, capsys) -> None:

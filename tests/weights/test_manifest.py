@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -82,6 +83,38 @@ def test_the_shipped_manifest_is_valid_and_complete() -> None:
     listed = {item.file for item in shipped.values()}
     assert {path.name for path in (ROOT / "models").rglob("*.safetensors")} == listed
     assert {check.state for check in weights.verify(shipped)} <= {"ok"}
+
+
+def test_every_published_file_is_in_the_table_with_its_terms() -> None:
+    table = (ROOT / "models" / "README.md").read_text()
+    published = [item for item in weights.list_weights() if not item.shipped]
+    assert len(published) > 30
+    for item in published:
+        row = re.search(rf"^\| `{re.escape(item.name)}` .*$", table, re.MULTILINE)
+        assert row, item.name
+        assert item.licence in row[0], item.name
+        assert row[0].split()[-2] == ("yes" if item.non_commercial else "no"), item.name
+        assert ("fetched" in row[0]) == item.fetchable, item.name
+        assert item.terms.startswith("http") or not item.non_commercial, item.name
+
+
+def test_the_published_families_stand_on_what_is_listed() -> None:
+    family = weights.family_entry("ffhq-1024")
+    assert family.recogniser.threshold == pytest.approx((2 - 2 * 0.2410) ** 0.5, abs=1e-4)
+    assert family.judge.threshold is None  # none was published
+    assert (family.layers, family.fallback) == ((5, 6, 7), "embedded")
+    kinds = {item.name: item.kind for item in weights.list_weights()}
+    assert kinds[family.encoder] == "e4e"
+    assert kinds[weights.family_entry("ffhq-1024-psp").encoder] == "psp"
+    assert [
+        item.name for item in weights.list_weights() if item.name in family.weight_names() and item.fetchable
+    ] == [
+        "ffhq-1024-generator",
+        "ffhq-1024-encoder",
+        "w600k-r50",
+        "arcface-ir-se50",
+        "bisenet",
+    ]
 
 
 def test_a_folder_of_the_user_adds_families(folder: Path) -> None:
@@ -184,6 +217,8 @@ def broken(path: str, value: object) -> dict:
         broken("weights/own-judge/surplus", "x"),
         broken("weights/own-judge/bytes", 0),
         broken("weights/own-judge/bytes", "7"),
+        broken("weights/own-judge/bytes", True),
+        {"version": 1, "weights": {"x": entry(sha256=None)}, "families": {}},
         broken("weights/own-judge/sha256", "abc"),
         broken("weights/own-judge/non_commercial", "no"),
         broken("weights/own-judge/file", "../secret.safetensors"),
@@ -199,6 +234,17 @@ def broken(path: str, value: object) -> dict:
         broken("families/own/judge/threshold", 0),
         broken("families/own/judge/threshold", True),
         broken("families/own/judge/weights", "own-recogniser"),
+        broken("families/own/fallback", "own"),
+        broken("families/own/layers", [5.0]),
+        broken("weights/own-judge/sources", "https://example.org"),
+        broken("weights/own-judge/sources", [{}]),
+        broken("weights/own-judge/sources", [{"repo": "no-owner", "file": "x.pt"}]),
+        broken("weights/own-judge/sources", [{"repo": "owner/name"}]),
+        broken("weights/own-judge/sources", [{"repo": "owner/name", "file": "../x.pt"}]),
+        broken("weights/own-judge/sources", [{"url": "file:///etc/passwd"}]),
+        broken(
+            "weights/own-judge/sources", [{"repo": "owner/name", "file": "x", "url": "https://example.org"}]
+        ),
     ],
 )
 def test_wrong_manifests_are_refused(folder: Path, content: object) -> None:
