@@ -100,7 +100,7 @@ def _weights() -> Iterator[Check]:
 
 def _families() -> Iterator[Check]:
     """Families with published parts: what is here and how to get the rest."""
-    from .weights import family_entry, family_names, how_to_get, missing, weights_entry
+    from .weights import family_entry, family_names, missing, weights_entry
 
     for name in family_names():
         parts = set(family_entry(name).weight_names())
@@ -109,11 +109,10 @@ def _families() -> Iterator[Check]:
         lacking = missing([name])
         found = f"{len(parts) - len(lacking)} of {len(parts)} files"
         if lacking:
-            found += f", without {', '.join(entry.name for entry in lacking)}"
-        fetchable = any(entry.fetchable for entry in lacking)
-        advice = [f"python -m styleid weights fetch {name}"] if fetchable else []
-        advice += [how_to_get(entry) for entry in lacking if not entry.fetchable]
-        yield Check("absent" if lacking else "ok", f"family {name}", found, "; ".join(advice))
+            found += f"; missing: {', '.join(entry.name for entry in lacking)}"
+        if any(entry.fetchable for entry in lacking):
+            found += f" (python -m styleid weights fetch {name})"
+        yield Check("absent" if lacking else "ok", f"family {name}", found)
 
 
 def _device() -> Iterator[Check]:

@@ -11,8 +11,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ._disk import downloads
+
 __all__ = ["Record", "hash_of", "read_record", "write_record"]
 
+SUFFIX = ".record.json"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -28,16 +31,16 @@ class Record:
 
 
 def write_record(record: Record, folder: Path, name: str) -> None:
-    """Write ``NAME.json``; it appears whole or not at all."""
-    partial = folder / f"{name}.json.{os.getpid()}"
+    """Write ``NAME.record.json``; it appears whole or not at all."""
+    partial = downloads(folder) / f"new-{name}{SUFFIX}"
     partial.write_text(json.dumps(dataclasses.asdict(record), indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, folder / f"{name}.json")
+    os.replace(partial, folder / f"{name}{SUFFIX}")
 
 
 def read_record(folder: Path, name: str) -> Record | None:
     """The record of ``name`` in ``folder``; None where there is none, or none that can be believed."""
     try:
-        content = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        content = json.loads((folder / f"{name}{SUFFIX}").read_text(encoding="utf-8"))
         record = Record(**content)
     except (OSError, ValueError, TypeError, RecursionError):
         return None

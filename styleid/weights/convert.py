@@ -38,12 +38,16 @@ def convert(
         WeightsError: no such file, another kind or content than the manifest lists, terms that were not accepted, a file
             that cannot be read, or no room on the disk.
     """
+    from ..networks.kinds import kind_of
+
     path = Path(file)
     if not path.is_file():
         raise WeightsError(f"Expected a weight file, found none: {path}.")
     digest = hash_of(path)
     entry = _entry(path, kind, name, digest)
-    if entry is not None:
+    if entry is None:
+        kind_of(kind)
+    else:
         require_licences([entry], accept=accept)
     store, name = store_folder(), path.stem if entry is None else entry.name
     try:

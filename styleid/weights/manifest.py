@@ -197,6 +197,8 @@ def _checked(what: str, given: Any, cls: type) -> dict[str, Any]:
 
 
 def _weights(name: str, given: Any) -> WeightsEntry:
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise WeightsError(f"The manifest names weights {name!r}: use letters, digits, '.', '_' and '-'.")
     parts = dict(_checked(f"weights {name!r}", given, WeightsEntry))
     if "sources" in parts:
         parts["sources"] = tuple(_source(f"source of {name!r}", source) for source in parts["sources"])

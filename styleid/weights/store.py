@@ -108,7 +108,8 @@ def how_to_get(entry: WeightsEntry) -> str:
     """What a user does to get this file: the command that fetches it, or where people find it."""
     if entry.fetchable:
         terms = f" Terms: {entry.licence}, non-commercial." if entry.non_commercial else ""
-        return f"fetch them with: python -m styleid weights fetch {entry.name}.{terms}"
+        whole = f" (or {entry.family}, the whole family)" if entry.family in family_names() else ""
+        return f"fetch them with: python -m styleid weights fetch {entry.name}{whole}.{terms}"
     if not entry.shipped:
         where = "; ".join(map(str, (entry.source, *entry.sources)))
         why = " No sha256 of it was published, so it is not fetched unseen." if entry.sources else ""

@@ -43,7 +43,7 @@ def test_a_local_file_is_registered(store, local, brought, container) -> None:
     assert path == weights.resolve(local) == store.folder / "pub-local.safetensors"
     assert load_network(local, "stylegan2").size == 32
     assert brought.read_bytes() == container
-    record = json.loads((store.folder / "pub-local.json").read_text())
+    record = json.loads((store.folder / "pub-local.record.json").read_text())
     assert record["source_sha256"] == hashlib.sha256(container).hexdigest()
 
 
@@ -69,6 +69,8 @@ def test_an_unlisted_file_gets_its_own_name(store, brought) -> None:
     path = weights.convert(brought, "stylegan2")
     assert path == store.folder / "brought.safetensors"
     assert load_network(path, "stylegan2").size == 32
+    with pytest.raises(WeightsError, match="Unknown kind"):
+        weights.convert(brought, "no-kind")
 
 
 def test_terms_come_first(store, published, brought) -> None:
@@ -122,7 +124,7 @@ def test_wrong_files_are_refused(
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"kind": 3}', '{"file": "../x"}', "[" * 100_000])
 def test_records_that_cannot_be_believed_are_none(store, local, brought, content) -> None:
     weights.convert(brought, "stylegan2", local)
-    (store.folder / "pub-local.json").write_text(content)
+    (store.folder / "pub-local.record.json").write_text(content)
     assert weights.verify([local]) == ((local, "missing"),)
 
 
@@ -131,7 +133,7 @@ def test_records_that_cannot_be_believed_are_none(store, local, brought, content
 )
 def test_records_of_something_else_are_none(store, local, brought, change) -> None:
     weights.convert(brought, "stylegan2", local)
-    record = store.folder / "pub-local.json"
+    record = store.folder / "pub-local.record.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), **change}))
     assert weights.verify([local]) == ((local, "missing"),)
 

@@ -20,7 +20,7 @@ from styleid.errors import WeightsError
 from styleid.networks import load_network
 
 KEY = "/large/owner/generator/weights/generator.pt"
-OWN = ["pub-generator.json", "pub-generator.safetensors"]
+OWN = ["pub-generator.record.json", "pub-generator.safetensors"]
 posix = pytest.mark.skipif(os.name != "posix", reason="limits and signals of POSIX")
 
 

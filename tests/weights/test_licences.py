@@ -122,7 +122,7 @@ def test_the_examination_names_what_is_missing(family, store) -> None:
     checks = {check.name: check for check in doctor.examine()}
     assert checks[f"family {family}"].state == "absent"
     assert "pub-own" in checks[f"family {family}"].found
-    assert "python -m styleid weights fetch pub" in checks[f"family {family}"].advice
+    assert "python -m styleid weights fetch pub" in checks[f"family {family}"].found
     assert str(store.folder) in checks["weights folder"].found
     assert checks["accepted licences"].found == "none"
     weights.fetch([family], accept=True)

@@ -219,6 +219,7 @@ def broken(path: str, value: object) -> dict:
         broken("weights/own-judge/bytes", "7"),
         broken("weights/own-judge/bytes", True),
         {"version": 1, "weights": {"x": entry(sha256=None)}, "families": {}},
+        {"version": 1, "weights": {"../x": entry()}, "families": {}},
         broken("weights/own-judge/sha256", "abc"),
         broken("weights/own-judge/non_commercial", "no"),
         broken("weights/own-judge/file", "../secret.safetensors"),
