@@ -40,11 +40,13 @@ class Recogniser:
 
     def embed(self, crops: Tensor) -> Tensor:
         """L2-normalised embeddings ``[N,512]`` of aligned crops. Raises InputError for anything but such crops."""
-        x = planes(crops)
+        return run(self.network, self.view(planes(crops)), self.network, f"recogniser {self.name!r}")
+
+    def view(self, x: Tensor) -> Tensor:
+        """What the network is shown of pictures ``[N,3,S,S]`` in 0..1: the inner face in [-1, 1]. Differentiable."""
         side = x.shape[-1] / 256
         rows, columns = (slice(round(a * side), round(b * side)) for a, b in (ROWS, COLUMNS))
-        x = resized(x[:, :, rows, columns], self.network.input_size) * 2 - 1
-        return run(self.network, x, self.network, f"recogniser {self.name!r}")
+        return resized(x[:, :, rows, columns], self.network.input_size) * 2 - 1
 
     def __repr__(self) -> str:
         return f"Recogniser({self.name!r}, threshold={self.threshold:g})"

@@ -21,6 +21,7 @@ __all__ = ["load_network"]
 OWN_SUFFIX = ".safetensors"
 
 
+@torch.inference_mode(False)  # normal tensors, through which gradients can flow, whoever loads
 def load_network(
     path: str | os.PathLike[str],
     kind: str,
@@ -51,7 +52,9 @@ def load_network(
         network = _reader(kind, file.suffix.lower())(file)
     except WeightsError as error:
         raise WeightsError(f"{file.name}: {error}") from error
-    return network.to(device=device, dtype=dtype).eval().requires_grad_(False)
+    network = network.to(device=device, dtype=dtype).eval().requires_grad_(False)
+    network.weights_file = file  # where it came from: what was measured with it names it by its hash
+    return network
 
 
 def _file(path: str | os.PathLike[str]) -> Path:
