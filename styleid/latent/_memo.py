@@ -1,4 +1,4 @@
-"""Results of a long run by name, kept in a file so that an interrupted run goes on where it stopped."""
+"""What a long run needs: results by name, kept in a file so that it can go on after an interruption; and a count."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from torch import Tensor
 
 from ..errors import InputError, WeightsError
 
-__all__ = ["Memo"]
+__all__ = ["Memo", "Progress", "Steps"]
+
+Progress = Callable[[int, int], None]
 
 _FORMAT = "styleid-ranking-progress-1"
 _SECONDS = 5.0  # between two writes; an interrupted run writes once more
@@ -82,3 +84,15 @@ class Memo:
                 "Use the same ones to go on, or delete it."
             )
         return results
+
+
+class Steps:
+    """Counts steps and tells ``progress`` (steps done, steps in all)."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._done, self._total, self._progress = 0, total, progress
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self._total)

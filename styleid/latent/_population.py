@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..metrics import Reference, attribute_distance, identity_distance
+from ..metrics import Reference, attribute_distance, disentanglement_score, identity_distance
 from ..randomness import derive_generator
+from ._memo import Memo
 from .swap import swap_channels
 from .targets import random_targets
 
@@ -81,6 +82,21 @@ class Population:
         d_id = identity_distance(self.embeddings, embeddings)
         d_attr = attribute_distance(self.attributes, attributes)
         return torch.stack([d_id.mean(), d_attr.mean()])
+
+    def exact(self, candidates: Sequence[Candidate], memo: Memo, step: Callable[[], None]) -> Tensor:
+        """Mean distances ``[K, 2]`` of every candidate; ``step`` is called after each."""
+        shape = self.w_s.shape[1:]
+        result = []
+        for candidate in candidates:
+            name = "exact " + " ".join(map(str, candidate))
+            result.append(memo.get(name, lambda c=candidate: self.distances(c.mask(*shape))))
+            step()
+        return torch.stack(result)
+
+    def scores(self, distances: Tensor, alpha: float = 1.0, beta: float = 1.0) -> Tensor:
+        """Disentanglement scores ``[...]`` of mean distances ``[..., 2]``."""
+        d_id, d_attr = distances[..., None, :].unbind(-1)  # one pair each: they are means already
+        return disentanglement_score(d_id, d_attr, alpha=alpha, beta=beta, reference=self.reference)
 
 
 @torch.inference_mode()

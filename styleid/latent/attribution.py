@@ -27,10 +27,12 @@ from ._population import BATCH, Population
 if TYPE_CHECKING:
     from ..family import Family
 
-__all__ = ["attributed_distances", "generator_passes"]
+__all__ = ["DIRECTIONS", "attributed_distances", "generator_passes"]
+
+DIRECTIONS = 4  # at equal cost more pairs gain more than more directions
 
 
-def generator_passes(identities: int, directions: int) -> int:
+def generator_passes(identities: int, directions: int = DIRECTIONS) -> int:
     """Forward and backward passes through the generator that :func:`attributed_distances` needs, one face each."""
     return identities * (1 + 2 * directions)
 
@@ -40,10 +42,10 @@ def attributed_distances(
     layer_distances: Tensor,
     sizes: Sequence[int],
     *,
-    directions: int,
     seed: int,
     memo: Memo,
-    progress: Callable[[], None],
+    step: Callable[[], None],
+    directions: int = DIRECTIONS,
 ) -> Mapping[int, Tensor]:
     """Mean identity and attribute distance that a swap of each block of channels makes, estimated.
 
@@ -51,10 +53,10 @@ def attributed_distances(
         population: N identities; every one is the source once and the target of all others.
         layer_distances: ``[L, 2]``, the exact distances of swapping each whole layer.
         sizes: channels per block, one result each.
-        directions: random directions per identity and network; each costs one backward pass.
-        seed: of the directions.
+        seed: of the random directions.
         memo: keeps what is done.
-        progress: called after each batch of sources.
+        step: called after each batch of sources.
+        directions: random directions per identity and network; each costs one backward pass.
 
     Returns:
         By size ``[L, C / size, 2]``.
@@ -68,7 +70,7 @@ def attributed_distances(
             f"attribution {first} {'-'.join(map(str, sizes))}",
             lambda s=sources: _lengths(population, s, (*sizes, channels), directions, seed),
         )
-        progress()
+        step()
     # the mean over k squared normal numbers has a root that is too small by this factor
     bias = math.sqrt(2 / directions) * math.gamma((directions + 1) / 2) / math.gamma(directions / 2)
     mean = total.T / (bias * len(codes) * (len(codes) - 1))  # [candidates, 2]

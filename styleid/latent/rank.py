@@ -6,21 +6,18 @@ from gradients (see :mod:`styleid.latent.attribution`). Windows of layers are fe
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..metrics import Reference, disentanglement_score
-from ._digest import network_digest
-from ._memo import Memo
+from ._memo import Memo, Progress, Steps
 from ._population import BATCH, Candidate, Population, blocks, windows
-from .attribution import attributed_distances
+from ._provenance import provenance_of
+from .attribution import DIRECTIONS, attributed_distances
 from .ranking import Ranking
 
 if TYPE_CHECKING:
@@ -29,9 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["ESTIMATORS", "rank_family"]
 
 ESTIMATORS = ("exact", "attribution")
-DIRECTIONS = 4  # random directions per identity: more pairs gain more than more directions
-
-Progress = Callable[[int, int], None]
 
 
 def rank_family(
@@ -69,27 +63,27 @@ def rank_family(
     channels = len(family.generator.w_mean)
     _check(pairs, max_window, block, channels, estimator)
     population = Population.draw(family, pairs, seed)
-    provenance = _provenance(family, population.reference, pairs, seed, alpha, beta, estimator)
+    how = {} if estimator == "exact" else {"directions": DIRECTIONS}
+    provenance = provenance_of(
+        population, estimator=estimator, pairs=pairs, seed=seed, alpha=float(alpha), beta=float(beta), **how
+    )
     layers = family.generator.num_layers
     groups = list(windows(layers, channels, max_window))
     parts = list(blocks(layers, channels, block))
-    steps = len(groups) + (len(parts) if estimator == "exact" else -(-2 * pairs // BATCH))
-    step = _Steps(steps, progress)
-    # block and window change what is measured, not a measurement: a run with others may go on from here
+    step = Steps(len(groups) + (len(parts) if estimator == "exact" else -(-2 * pairs // BATCH)), progress)
+    # block and window choose what is measured and do not change a measurement: a run with others may go on from here
     with Memo(resume, provenance) as memo:
-        window_distances = _exact(population, groups, memo, step)  # [W, 2]
+        window_distances = population.exact(groups, memo, step)  # [W, 2]
         if estimator == "exact":
-            channel_distances = _exact(population, parts, memo, step).view(layers, -1, 2)
+            channel_distances = population.exact(parts, memo, step).view(layers, -1, 2)
         else:
             singles = window_distances[:layers]  # windows of one layer come first
             channel_distances = attributed_distances(
-                population, singles, (block,), directions=DIRECTIONS, seed=seed, memo=memo, progress=step
+                population, singles, (block,), seed=seed, memo=memo, step=step
             )[block]
     memo.forget()
-    window_scores, channel_scores = (
-        _scores(distances, population.reference, alpha, beta)
-        for distances in (window_distances, channel_distances)
-    )
+    window_scores = population.scores(window_distances, alpha, beta)
+    channel_scores = population.scores(channel_distances, alpha, beta)
     best = groups[int(window_scores.argmax())]
     return Ranking(
         tuple(range(best.first_layer, best.end_layer)),
@@ -111,37 +105,6 @@ def _check(pairs: int, max_window: int, block: int, channels: int, estimator: st
         raise InputError(f"There is no estimator {estimator!r}. Choose one of: {', '.join(ESTIMATORS)}.")
 
 
-class _Steps:
-    """Counts steps and tells the caller."""
-
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self._done, self._total, self._progress = 0, total, progress
-
-    def __call__(self) -> None:
-        self._done += 1
-        if self._progress is not None:
-            self._progress(self._done, self._total)
-
-
-def _scores(distances: Tensor, reference: Reference, alpha: float, beta: float) -> Tensor:
-    """Scores ``[...]`` of mean distances ``[..., 2]``."""
-    d_id, d_attr = distances[..., None, :].unbind(-1)  # one pair each: they are means already
-    return disentanglement_score(d_id, d_attr, alpha=alpha, beta=beta, reference=reference)
-
-
-def _exact(
-    population: Population, candidates: Sequence[Candidate], memo: Memo, step: Callable[[], None]
-) -> Tensor:
-    """Mean distances ``[K, 2]``."""
-    shape = population.w_s.shape[1:]
-    result = []
-    for candidate in candidates:
-        name = "exact " + " ".join(map(str, candidate))
-        result.append(memo.get(name, lambda c=candidate: population.distances(c.mask(*shape))))
-        step()
-    return torch.stack(result)
-
-
 def _window_table(groups: Sequence[Candidate], scores: Tensor) -> Tensor:
     """``[M, L]``; row ``m - 1``, column ``i`` is the window of m layers from i on, NaN where none fits."""
     widest = max(group.end_layer - group.first_layer for group in groups)
@@ -150,33 +113,3 @@ def _window_table(groups: Sequence[Candidate], scores: Tensor) -> Tensor:
     for group, score in zip(groups, scores, strict=True):
         table[group.end_layer - group.first_layer - 1, group.first_layer] = score
     return table
-
-
-def _provenance(
-    family: Family,
-    reference: Reference,
-    pairs: int,
-    seed: int,
-    alpha: float,
-    beta: float,
-    estimator: str,
-) -> Mapping[str, str]:
-    networks = {
-        "generator": family.generator,
-        "recogniser": family.recogniser.network,
-        "attributes": family.attributes,
-    }
-    facts = {
-        "family": family.name,
-        "recogniser": family.recogniser.name,
-        **{f"{name}_sha256": network_digest(network) for name, network in networks.items()},
-        "estimator": estimator,
-        "pairs": str(pairs),
-        "seed": str(seed),
-        "alpha": repr(float(alpha)),
-        "beta": repr(float(beta)),
-        "reference": json.dumps(vars(reference)),
-    }
-    if estimator == "attribution":
-        facts["directions"] = str(DIRECTIONS)
-    return MappingProxyType(facts)
