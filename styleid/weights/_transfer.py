@@ -100,7 +100,7 @@ def _check_answer(response: requests.Response, url: str, size: int | None, sha25
     if status in _TRY_AGAIN:
         raise _CutError(f"status {status}")
     if status in (401, 403):
-        raise SourceError(f"{_host(url)} wants a login for this file (status {status})")
+        raise SourceError(f"{_host(url)} wants a login, or has no such file (status {status})")
     if status not in (200, 206):
         raise SourceError(f"{_host(url)} has no such file (status {status})")
     for answer in (*response.history, response):

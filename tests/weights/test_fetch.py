@@ -110,6 +110,13 @@ def test_a_missing_file_is_no_reason_to_wait(server, published) -> None:
     assert len(server.requests) == 1
 
 
+def test_a_file_behind_a_login(server, published, plan) -> None:
+    plan(Step(status=403))
+    with pytest.raises(WeightsError, match="wants a login"):
+        weights.fetch([published], accept=True)
+    assert len(server.downloads(KEY)) == 1
+
+
 def test_mirrors_are_tried_in_order(store, server, published, container) -> None:
     server.files["/copy.pt"] = container
     sources = [
