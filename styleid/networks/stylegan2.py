@@ -1,24 +1,24 @@
 """StyleGAN2 generator (Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020).
 
 Parameter names follow the common public PyTorch container (rosinality), so its `g_ema` state dict loads directly.
-The modulation is applied to the activations instead of the weights: `conv(x * s, W) * d` equals convolving with the
-per-sample weights `d * W * s`, and one shared weight serves the whole batch.
+On a CPU, where no gradient is wanted, the large blocks are computed strip by strip (`_strips.py`).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from ..errors import InputError
+from ._strips import Block, decode_in_strips, strips_help
+from .stylegan2_layers import SQRT2, ConstantInput, EqualLinear, PixelNorm, StyledConv, ToRGB
 
-__all__ = ["Generator", "GeneratorConfig", "layer_count"]
-
-SQRT2 = math.sqrt(2.0)
+__all__ = ["SQRT2", "EqualLinear", "Generator", "GeneratorConfig", "layer_count"]
 
 
 def layer_count(size: int) -> int:
@@ -34,140 +34,6 @@ class GeneratorConfig:
     channels: tuple[int, ...]
     latent_dim: int = 512
     mapping_layers: int = 8
-
-
-class EqualLinear(nn.Module):
-    """Linear layer with equalised learning rate: stored weights are unit normal, scaled at run time."""
-
-    def __init__(
-        self, inputs: int, outputs: int, *, bias: float = 0.0, lr_mul: float = 1.0, activate: bool = False
-    ) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_mul)
-        self.bias = nn.Parameter(torch.full((outputs,), float(bias)))
-        self.scale = lr_mul / math.sqrt(inputs)
-        self.lr_mul = lr_mul
-        self.activate = activate
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.linear(x, self.weight * self.scale, self.bias * self.lr_mul)
-        return F.leaky_relu(y, 0.2) * SQRT2 if self.activate else y
-
-
-class PixelNorm(nn.Module):
-    def forward(self, z: Tensor) -> Tensor:
-        return z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + 1e-8)
-
-
-class Kernel(nn.Module):
-    """Holds the [4, 4] low-pass kernel that public containers store beside each resampling layer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
-        self.register_buffer("kernel", torch.outer(taps, taps) / 16.0)
-
-
-def upsample(image: Tensor) -> Tensor:
-    """Twice the size with the [1, 3, 3, 1] kernel and zero padding, `[N,C,H,W] -> [N,C,2H,2W]`.
-
-    Bilinear interpolation has exactly these weights inside; the explicit border makes the edges equal too.
-    """
-    padded = F.interpolate(F.pad(image, (1, 1, 1, 1)), scale_factor=2, mode="bilinear", align_corners=False)
-    return padded[:, :, 2:-2, 2:-2]
-
-
-class ModulatedConv(nn.Module):
-    """3x3 or 1x1 convolution whose input channels are scaled by the style `A(w)` (paper, section 2.2)."""
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int,
-        latent_dim: int,
-        *,
-        demodulate: bool = True,
-        up: bool = False,
-    ) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(1, outputs, inputs, kernel, kernel))
-        self.modulation = EqualLinear(latent_dim, inputs, bias=1.0)
-        self.scale = 1.0 / math.sqrt(inputs * kernel * kernel)
-        self.demodulate = demodulate
-        self.up = up
-        if up:
-            self.blur = Kernel()
-
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        style = self.modulation(w)  # [N, I]
-        weight = self.weight[0] * self.scale  # [O, I, k, k]
-        x = x * style[:, :, None, None].to(x.dtype)
-        if self.up:
-            x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # [N, O, 2H+1, 2W+1]
-            x = self._blur(x)
-        else:
-            x = F.conv2d(x, weight, padding=weight.shape[-1] // 2)
-        if self.demodulate:
-            norm = torch.rsqrt(style.square() @ weight.square().sum((2, 3)).t() + 1e-8)  # [N, O]
-            x = x * norm[:, :, None, None].to(x.dtype)
-        return x
-
-    def _blur(self, x: Tensor) -> Tensor:
-        channels = x.shape[1]
-        kernel = (self.blur.kernel * (4.0 / self.blur.kernel.sum())).to(x.dtype)
-        return F.conv2d(x, kernel.expand(channels, 1, 4, 4), padding=1, groups=channels)
-
-
-class NoiseInjection(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1))
-
-    def forward(self, x: Tensor, noise: Tensor | None) -> Tensor:
-        return x if noise is None else x + (self.weight * noise).to(x.dtype)
-
-
-class Activation(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.leaky_relu(x + self.bias[None, :, None, None].to(x.dtype), 0.2) * SQRT2
-
-
-class StyledConv(nn.Module):
-    def __init__(self, inputs: int, outputs: int, latent_dim: int, *, up: bool = False) -> None:
-        super().__init__()
-        self.conv = ModulatedConv(inputs, outputs, 3, latent_dim, up=up)
-        self.noise = NoiseInjection()
-        self.activate = Activation(outputs)
-
-    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        return self.activate(self.noise(self.conv(x, w), noise))
-
-
-class ToRGB(nn.Module):
-    def __init__(self, inputs: int, latent_dim: int, *, up: bool = True) -> None:
-        super().__init__()
-        if up:
-            self.upsample = Kernel()
-        self.conv = ModulatedConv(inputs, 3, 1, latent_dim, demodulate=False)
-        self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
-
-    def forward(self, x: Tensor, w: Tensor, skip: Tensor | None) -> Tensor:
-        rgb = self.conv(x, w).float() + self.bias
-        return rgb if skip is None else rgb + upsample(skip)
-
-
-class ConstantInput(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.input = nn.Parameter(torch.randn(1, channels, 4, 4))
-
-    def forward(self, count: int) -> Tensor:
-        return self.input.expand(count, -1, -1, -1)
 
 
 class Generator(nn.Module):
@@ -222,17 +88,38 @@ class Generator(nn.Module):
             )
         if noise not in ("const", "random", "none"):
             raise InputError(f"noise is 'const', 'random' or 'none', found {noise!r}")
+        draw = partial(self._noise, noise)
         x = self.input(len(w_plus)).contiguous(memory_format=torch.channels_last)
-        x = self.conv1(x, w_plus[:, 0], self._noise(noise, 0, len(w_plus)))
+        x = self.conv1(x, w_plus[:, 0], draw(0, len(w_plus)))
         rgb = self.to_rgb1(x, w_plus[:, 1], None)
-        for block, to_rgb in enumerate(self.to_rgbs):
-            if size is not None and rgb.shape[-1] >= size:
-                break
-            layer = 2 * block + 1
-            x = self.convs[layer - 1](x, w_plus[:, layer], self._noise(noise, layer, len(w_plus)))
-            x = self.convs[layer](x, w_plus[:, layer + 1], self._noise(noise, layer + 1, len(w_plus)))
-            rgb = to_rgb(x, w_plus[:, layer + 2], rgb)
+        blocks = self._blocks(self.size if size is None else size)
+        plain = not self._may_use_strips(w_plus)
+        for index, block in enumerate(blocks):
+            if not plain and strips_help(block):
+                return decode_in_strips(blocks[index:], x, rgb, w_plus, draw)
+            first, second, colour = w_plus[:, block.layer : block.layer + 3].unbind(1)
+            x = block.up(x, first, draw(block.layer, len(x)))
+            x = block.conv(x, second, draw(block.layer + 1, len(x)))
+            rgb = block.to_rgb(x, colour, rgb)
         return rgb
+
+    def _blocks(self, size: int) -> list[Block]:
+        """The blocks after the first, up to `size` pixels."""
+        parts = zip(self.convs[::2], self.convs[1::2], self.to_rgbs, strict=True)
+        return [
+            Block(*block, layer=2 * index + 1, size=8 * 2**index)
+            for index, block in enumerate(parts)
+            if 8 * 2**index < 2 * size
+        ]
+
+    def _may_use_strips(self, w_plus: Tensor) -> bool:
+        """Strips are for a CPU and no gradient of either mode: they overwrite their own intermediate results."""
+        wanted = torch.is_grad_enabled() and (
+            w_plus.requires_grad or any(p.requires_grad for p in self.parameters())
+        )
+        forward_mode = forward_ad.unpack_dual(w_plus).tangent is not None
+        cast = torch.is_autocast_enabled("cpu")
+        return w_plus.device.type == "cpu" and not (wanted or forward_mode or cast)
 
     def forward(self, z: Tensor) -> Tensor:
         """Random images from `z` `[N,512]`."""
