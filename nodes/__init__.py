@@ -2,6 +2,7 @@
 
 from . import _bridge
 from .anonymize import StyleIDAnonymize
+from .attributes import StyleIDAttributeDistance, StyleIDDisentanglementScore
 from .channels import StyleIDChannelMask, StyleIDSwapChannels
 from .example import StyleIDExamplePhoto
 from .faces import StyleIDDetectAndAlignFaces, StyleIDPasteFacesBack
@@ -9,7 +10,9 @@ from .latent import StyleIDDecodeWPlus, StyleIDEncodeToWPlus, StyleIDRandomIdent
 from .load import StyleIDLoadModels
 from .metrics import StyleIDIdentityDistance
 from .pixel import StyleIDMaskedIdentityBlend, StyleIDRandomTargetFromMask
+from .privacy_report import StyleIDPrivacyReport
 from .regions import StyleIDParseFace, StyleIDRegionMask
+from .reidentification import StyleIDIdentityDiversity, StyleIDReidentificationReport
 from .save import StyleIDSaveAnonymizedImage
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]
@@ -30,6 +33,11 @@ _NODES = (
     StyleIDRandomTargetFromMask,
     StyleIDMaskedIdentityBlend,
     StyleIDIdentityDistance,
+    StyleIDAttributeDistance,
+    StyleIDDisentanglementScore,
+    StyleIDReidentificationReport,
+    StyleIDIdentityDiversity,
+    StyleIDPrivacyReport,
     StyleIDAnonymize,
     StyleIDSaveAnonymizedImage,
 )

@@ -7,8 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from ..styleid.errors import InputError
-from ..styleid.family import Family, Recogniser
+from ..styleid.family import Family
 from ..styleid.metrics import identity_distance
+from ._identities import RECOGNISER_INPUT, recogniser_of
 from ._report import distance_report
 from ._sockets import in_batches, match_count, square_crops
 from .latent import MODELS_INPUT
@@ -39,13 +40,7 @@ class StyleIDIdentityDistance:
                 "models": MODELS_INPUT,
                 "source": ("IMAGE", {"tooltip": "Aligned crops of the original faces."}),
                 "output": ("IMAGE", {"tooltip": "Aligned crops to compare, in the same order."}),
-                "recogniser": (
-                    ["judge", "tuner"],
-                    {
-                        "default": "judge",
-                        "tooltip": "The judge scores and never chose; the tuner is the one that choices are made by.",
-                    },
-                ),
+                "recogniser": RECOGNISER_INPUT,
             }
         }
 
@@ -58,7 +53,7 @@ class StyleIDIdentityDistance:
             raise InputError(
                 "Identity Distance: there is no face to compare. No face is not a distance of 0."
             )
-        network: Recogniser = models.judge if recogniser == "judge" else models.recogniser
+        network = recogniser_of(models, recogniser)
         before, after = in_batches(network.embed, source), in_batches(network.embed, output)  # [N, 512]
         distances = identity_distance(before, after)  # [N]
         return (

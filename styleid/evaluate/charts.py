@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = [
     "attack_chart",
     "attribute_chart",
+    "disentanglement_chart",
     "distance_chart",
     "diversity_chart",
     "draw",
@@ -43,6 +45,8 @@ def report_charts(data: Mapping[str, Any], faces: Sequence[Mapping[str, Any]]) -
 
 def draw(figure: Figure) -> Tensor:
     """A figure as IMAGE [H, W, 3] in 0..1."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return torch.from_numpy(np.asarray(canvas.buffer_rgba())[..., :3].copy()).float() / 255
@@ -130,6 +134,26 @@ def attribute_chart(changes: Sequence[Mapping[str, Any]]) -> Tensor:
     return draw(figure)
 
 
+def disentanglement_chart(identity: Sequence[float], attributes: Sequence[float]) -> Tensor:
+    """Faces by how far identity and attributes moved, both as shares of the way to a random identity."""
+    figure, (axes,) = _figure(1)
+    end = 1.1 * max(1, *identity, *attributes)
+    axes.plot([0, end], [0, end], color=GREY, linestyle=":", label="score 0")
+    axes.scatter(attributes, identity, color=BLUE, s=40, label="faces")
+    mean = float(np.mean(attributes)), float(np.mean(identity))
+    axes.scatter(*mean, color=ORANGE, marker="D", s=80, label="mean")
+    axes.text(0.02, 0.96, "identity moved, attributes kept", transform=axes.transAxes, va="top", color=GREEN)
+    axes.set(
+        xlim=(0, end),
+        ylim=(0, end),
+        xlabel="attributes moved",
+        ylabel="identity moved",
+        title="Disentanglement",
+    )
+    axes.legend(loc="lower right")
+    return draw(figure)
+
+
 def diversity_chart(counts: Mapping[str, float], recogniser: str) -> Tensor:
     """Bars of counts by name: people before and after, collisions."""
     figure, (axes,) = _figure(1)
@@ -165,6 +189,8 @@ def method_chart(methods: Sequence[Mapping[str, Any]], recogniser: str) -> Tenso
 
 
 def _figure(panels: int) -> tuple[Figure, Sequence[Any]]:
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=_SIZE, dpi=_DPI, layout="constrained")
     axes = figure.subplots(1, panels, squeeze=False)[0]
     for one in axes:

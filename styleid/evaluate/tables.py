@@ -16,7 +16,7 @@ from ..datasets.files import write_atomically
 from .charts import report_charts
 from .report import Report
 
-__all__ = ["csv_tables", "short_lines", "write_report"]
+__all__ = ["attack_line", "csv_tables", "short_lines", "write_report"]
 
 Row = Mapping[str, Any]
 
@@ -82,7 +82,7 @@ def _recogniser_lines(who: str, table: Row, data: Row) -> list[str]:
         rate = _rate(table["output"]["beyond_conservative"])
         lines.append(f"  beyond, with {table['output']['not_found']} not found taken for recognised: {rate}")
     for name, attack in data["reidentification"][who].items():
-        lines.append(f"  {name}: {_attack(attack)}")
+        lines.append(f"  {attack_line(name, attack)}")
     groups = data["diversity"][who]
     if "clusters_after" in groups:
         lines.append(
@@ -92,14 +92,15 @@ def _recogniser_lines(who: str, table: Row, data: Row) -> list[str]:
     return lines
 
 
-def _attack(attack: Row) -> str:
+def attack_line(name: str, attack: Row) -> str:
+    """One attack of a report as a line."""
     if "rank" not in attack:
-        return attack["note"]
-    text = f"rank-1 {_rate(attack['rank']['1'])} (guessing {attack['chance_rank_1']:.2f})"
+        return f"{name}: {attack['note']}"
+    text = f"{name}: rank-1 {_rate(attack['rank']['1'])} (guessing {attack['chance_rank_1']:.2f})"
     if attack.get("auc"):
         tars = [f"{far}: {_rate(rate)}" for far, rate in attack["tar"].items() if rate is not None]
         text += f", AUC {_rate(attack['auc'])}, EER {_rate(attack['eer'])}"
-        text += f", TAR at FAR {'; '.join(tars)}" if tars else ""
+        text += f", TAR at FAR {', '.join(tars)}" if tars else ""
     return text + f"; {attack['not_found']} of {attack['probes']} not found"
 
 
