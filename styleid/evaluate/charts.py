@@ -108,6 +108,7 @@ def attack_chart(attacks: Mapping[str, Mapping[str, Any]], recogniser: str) -> T
         xscale="log", xlim=(min(0.1, max(1e-4, smallest)), 1), ylim=(0, 1.02), title=f"ROC, {recogniser}"
     )
     left.set(xlabel="false-accept rate", ylabel="true-accept rate")
+    left.minorticks_off()
     gallery = max((a.get("gallery_identities", 1) for a in attacks.values()), default=1)
     ranks = np.arange(1, min(20, max(2, gallery)) + 1)
     right.plot(ranks, np.minimum(ranks / gallery, 1), color=GREY, linestyle=":", label="guessing")
@@ -127,7 +128,7 @@ def attribute_chart(changes: Sequence[Mapping[str, Any]]) -> Tensor:
     left.barh(rows - 0.2, [c["after"] for c in changes], 0.4, color=BLUE, label="after")
     left.set(title="Share of faces with the attribute", xlim=(0, 1))
     left.set_yticks(rows, names, fontsize=7)
-    left.legend(loc="lower right", fontsize=8)
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncol=2, fontsize=8)
     right.barh(rows, [c["preserved"] for c in changes], 0.7, color=GREEN)
     right.set(title="Share of faces that kept it", xlim=(0, 1))
     right.set_yticks(rows, [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -45,7 +46,11 @@ class Evaluation:
     ) -> None:
         self.family = family
         self.examiners = tuple(examiners_of(family) if examiners is None else examiners)
-        self.detect = detect or (lambda image: detect_faces(image, landmark_net=family.landmarks))
+        self.detect = detect or partial(detect_faces, landmark_net=family.landmarks)
+        # In an aligned crop the face has a known size: smaller ones need not be looked for.
+        self.detect_in_crop = detect or partial(
+            detect_faces, landmark_net=family.landmarks, min_size=CROP / 6
+        )
         self.faces: list[MeasuredFace] = []
         self.pictures: Counter[str] = Counter()
         self.new_faces = 0  # in outputs, where the source has none

@@ -84,7 +84,7 @@ def attack_section(one: Examiner, faces: Sequence[MeasuredFace], identities: Ten
     clean = _face_set(faces, range(len(faces)), identities, lambda face: face.before[one.name])
     attacks: dict[str, Any] = {}
     repeated = len(identities.unique()) < len(identities)
-    without = {"note": "not measured: it needs two pictures of one person (see --labels)"}
+    without = {"note": "not measured: it needs two pictures of one person, and to be told who is in them"}
     attacks["clean"] = attack_to_dict(reidentify(clean)) if repeated else without
     if not released:
         return attacks | {"naive": {"note": "not measured: every picture was withheld"}}

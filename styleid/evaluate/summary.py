@@ -91,7 +91,7 @@ def _baselines(
         family=run.family,
         examiners=run.examiners,
         sources=run.sample.sources,
-        detect=run.detect,
+        detect=run.detect_in_crop,
         progress=progress,
     )
     return {"faces": len(run.sample), "of": run.sample.offered, "methods": rows}

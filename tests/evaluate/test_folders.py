@@ -28,7 +28,7 @@ def folders(tmp_path, photograph, changed):
 def run(folders, monkeypatch, tiny_family, faces, capsys):
     """run(*options): exit code, output and errors of the command on the folders."""
     monkeypatch.setattr("styleid.family.load_family", lambda *_, **__: tiny_family)
-    monkeypatch.setattr(module, "detect_faces", lambda image, landmark_net: faces)
+    monkeypatch.setattr(module, "detect_faces", lambda image, **options: faces)
 
     def evaluate(*options):
         arguments = ("evaluate", folders / "clean", folders / "anon", "--out", folders / "out", *options)

@@ -46,7 +46,7 @@ def run_for_thumbnail(server: ComfyServer, name: str, graph: dict[str, Any]) -> 
     saver = next(key for key, node in graph.items() if node["class_type"] == "StyleIDSaveAnonymizedImage")
     original = {"images": [photo, 0], "filename_prefix": f"{name}_original", "format": "png", "quality": 95}
     entry = server.run(
-        {**graph, "original": {"class_type": "StyleIDSaveAnonymizedImage", "inputs": original}}
+        {**graph, "original": {"class_type": "StyleIDSaveAnonymizedImage", "inputs": original}}, timeout=1200
     )
     if not succeeded(entry):
         raise SystemExit(f"{name}: {error_of(entry)['exception_message']}")
@@ -54,7 +54,22 @@ def run_for_thumbnail(server: ComfyServer, name: str, graph: dict[str, Any]) -> 
         if "text" in output:
             print(f"--- {name} {key}", *output["text"], sep="\n")
     pictures = [fetch(server, entry["outputs"][key]["images"][0]) for key in ("original", saver)]
-    return thumbnail(*pictures)
+    previews = [key for key, node in graph.items() if node["class_type"] == "PreviewImage"]
+    charts = [fetch(server, image) for key in previews for image in entry["outputs"][key]["images"]]
+    return with_charts(thumbnail(*pictures), charts)
+
+
+def with_charts(sheet: Image.Image, charts: list[Image.Image]) -> Image.Image:
+    """The charts of a workflow, two in a row below its pictures."""
+    if not charts:
+        return sheet
+    height = round(SIDE * charts[0].height / charts[0].width)
+    whole = Image.new("RGB", (sheet.width, sheet.height + (len(charts) + 1) // 2 * (height + 4)), "white")
+    whole.paste(sheet)
+    for number, chart in enumerate(charts):
+        small = chart.resize((SIDE, height), Image.Resampling.LANCZOS)
+        whole.paste(small, (number % 2 * (SIDE + 4), sheet.height + 4 + number // 2 * (height + 4)))
+    return whole
 
 
 def with_public_photograph(graph: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 GAP_X, GAP_Y, TOP = 60, 40, 80
 TITLE, SLOT, WIDGET, MARGIN = 30, 20, 24, 16
-SAVE, TEXT = "StyleIDSaveAnonymizedImage", "PreviewAny"
+SAVE, TEXT, PREVIEW = "StyleIDSaveAnonymizedImage", "PreviewAny", "PreviewImage"
 WIDGET_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 
 
@@ -198,7 +198,7 @@ class Recipe:
 
 def shown_height(node: Node) -> int:
     """Room for what a node shows below its widgets: a picture, or lines of text."""
-    return {SAVE: node.width, TEXT: 48 + 17 * node.lines}.get(node.kind, 0)
+    return {SAVE: node.width, PREVIEW: node.width, TEXT: 48 + 17 * node.lines}.get(node.kind, 0)
 
 
 def is_widget(spec: list[Any]) -> bool:

@@ -24,7 +24,7 @@ def two_faces(pack: ModuleType, monkeypatch, make_face) -> None:
     face_class = sys.modules[f"{pack.__name__}.styleid.faces.face"].Face
     known = [make_face(60, 70, 60), make_face(170, 80, 70)]
     faces = [face_class(face.box, face.landmarks, face.score, face.detector) for face in known]
-    monkeypatch.setattr(module, "detect_faces", lambda image, landmark_net: faces)
+    monkeypatch.setattr(module, "detect_faces", lambda image, **options: faces)
 
 
 def is_chart(image: torch.Tensor, count: int = 1) -> bool:
@@ -126,7 +126,7 @@ def test_privacy_report_of_finished_photographs(node, photograph, tiny_family, t
 
 def test_privacy_report_of_nobody_stops(node, photograph, tiny_family, errors, pack, monkeypatch):
     module = sys.modules[f"{pack.__name__}.styleid.evaluate.evaluation"]
-    monkeypatch.setattr(module, "detect_faces", lambda image, landmark_net: [])
+    monkeypatch.setattr(module, "detect_faces", lambda image, **options: [])
     image = photograph()[None]
     with pytest.raises(errors.InputError, match="not privacy"):
         node("StyleIDPrivacyReport")(models=tiny_family, images=image, anonymised=image)
