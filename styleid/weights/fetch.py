@@ -154,11 +154,13 @@ def _from_source(
     from ._transfer import SourceError, download
 
     url, headers = address(source)
+    continued = partial.exists()
     download(url, partial, size=entry.bytes, sha256=entry.sha256, headers=headers, progress=progress)
-    found = hash_of(partial)
+    found, size = hash_of(partial), partial.stat().st_size
     if found != entry.sha256:
-        size = partial.stat().st_size
         partial.unlink()
+        if continued:  # what another source left may be to blame
+            return _from_source(entry, source, partial, target, progress)
         raise SourceError(
             f"another file was delivered and removed: expected sha256 {entry.sha256}, found {found} ({size} bytes)"
         )

@@ -134,6 +134,14 @@ def test_mirrors_are_tried_in_order(store, server, published, container) -> None
     ]
 
 
+def test_what_a_wrong_source_began_does_not_spoil_the_next(store, server, container) -> None:
+    server.files |= {"/wrong.pt": container, "/right.pt": container}
+    server.plan["/wrong.pt"] = [Step(content=container[::-1], cut=300_000), Step(status=404)]
+    sources = [{"url": f"{server.store}/{name}.pt"} for name in ("wrong", "right")]
+    store.publish("pub-mirrored", sources, container)
+    assert weights.fetch(["pub-mirrored"], accept=True)[0].path.is_file()
+
+
 def test_a_wrong_file_is_refused_before_it_is_fetched(store, server, published, container) -> None:
     server.put("owner/generator", "weights/generator.pt", container[::-1])
     with pytest.raises(WeightsError, match=r"expected sha256 \w{64}, found \w{64}"):
