@@ -18,6 +18,7 @@ from .irse import IRSE, IRSEConfig
 from .mobilefacenet import MobileFaceNet, MobileFaceNetConfig
 from .psp import Encoder, EncoderConfig
 from .stylegan2 import Generator, GeneratorConfig
+from .swapper import Swapper, SwapperConfig
 from .unet import ParserConfig, UNetParser
 
 __all__ = ["KINDS", "Kind", "build_network", "config_of", "kind_of"]
@@ -40,13 +41,14 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "unet-parser": Kind(ParserConfig, UNetParser),
         "attributes": Kind(AttributeConfig, AttributeNet),
         "landmarks": Kind(LandmarkConfig, LandmarkNet),
+        "swapper": Kind(SwapperConfig, Swapper),
     }
 )
 
 # A file is not trusted: no number in its configuration may ask for an absurd network before its tensors were compared.
 _LARGEST = 16384
 _DEEPEST = 64
-_DEPTHS = frozenset({"units", "blocks", "mapping_layers"})
+_DEPTHS = frozenset({"units", "blocks", "mapping_layers", "depth"})
 
 
 def kind_of(name: str) -> Kind:
