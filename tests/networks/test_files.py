@@ -21,6 +21,7 @@ from styleid.networks.irse import IRSEConfig
 from styleid.networks.mobilefacenet import MobileFaceNetConfig
 from styleid.networks.psp import EncoderConfig
 from styleid.networks.stylegan2 import GeneratorConfig
+from styleid.networks.swapper import SwapperConfig
 from styleid.networks.unet import ParserConfig
 
 UNITS, WIDTHS = (1, 1, 1, 1), (16, 16, 16, 32)
@@ -37,8 +38,9 @@ CONFIGS = {
         names=("Male", "Young"), units=UNITS, widths=WIDTHS, input_size=32, hidden=16
     ),
     "landmarks": LandmarkConfig(units=UNITS, widths=WIDTHS, input_size=32, hidden=16),
+    "swapper": SwapperConfig(hidden=16),
 }
-INPUTS = {"stylegan2": (2, 512), "psp-seg": (2, 19, 32, 32)}
+INPUTS = {"stylegan2": (2, 512), "swapper": (2, 18, 512), "psp-seg": (2, 19, 32, 32)}
 
 
 def tiny(kind: str) -> nn.Module:
@@ -53,7 +55,7 @@ def outputs(network: nn.Module, kind: str) -> torch.Tensor:
     torch.manual_seed(3)
     x = torch.rand(INPUTS.get(kind, (2, 3, 32, 32))) * 2 - 1
     with torch.no_grad():
-        found = network(x)
+        found = network(x, x.flip(0)) if kind == "swapper" else network(x)
     return torch.cat([part.flatten() for part in (found if isinstance(found, tuple) else (found,))])
 
 
