@@ -64,9 +64,9 @@ def _file(path: str | os.PathLike[str]) -> Path:
     if file.is_dir():
         raise WeightsError(f"Expected a weight file, found a folder: {file}. Name the file inside it.")
     if not file.is_file():
-        names = ", ".join(weight_names()) or "none"
         raise WeightsError(
-            f"Expected a weight file or a name in the manifest (known: {names}), found no file {file}."
+            "Expected a weight file, or a name that 'python -m styleid weights list' shows, found no file "
+            f"{file}."
         )
     if file.stat().st_size == 0:
         raise WeightsError(f"Expected a weight file, found an empty one: {file}. Fetch it again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 from collections.abc import Iterable
 from pathlib import Path
@@ -61,7 +62,10 @@ def weights_entry(name: str) -> WeightsEntry:
     """The weight file called ``name``. Raises WeightsError for an unknown one."""
     weights = _manifest().weights
     if name not in weights:
-        raise WeightsError(f"Unknown weights {name!r}; known are {', '.join(weights) or 'none'}.")
+        near = ", ".join(difflib.get_close_matches(name, weights)) or "none with such a name"
+        raise WeightsError(
+            f"Unknown weights {name!r}; known are {near}. All of them: python -m styleid weights list"
+        )
     return weights[name]
 
 
