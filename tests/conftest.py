@@ -20,7 +20,7 @@ from styleid.latent import Ranking
 from styleid.networks.heads import AttributeConfig, AttributeNet, LandmarkConfig, LandmarkNet
 from styleid.networks.irse import IRSE, IRSEConfig
 from styleid.networks.mobilefacenet import MobileFaceNet, MobileFaceNetConfig
-from styleid.networks.psp import Encoder, EncoderConfig
+from styleid.networks.psp import EncoderConfig, build_encoder
 from styleid.networks.stylegan2 import Generator, GeneratorConfig
 from styleid.networks.unet import ParserConfig, UNetParser
 from styleid.pipeline import face as pipeline_face
@@ -50,8 +50,8 @@ def _networks() -> Family:
         family = Family(
             name="tiny",
             generator=Generator(GeneratorConfig(size=32, channels=(16, 16, 12, 8), mapping_layers=2)),
-            encoder=Encoder(EncoderConfig(layers=layers, pool=2, hidden=32, **body)),
-            seg_encoder=Encoder(EncoderConfig(layers=layers, input_nc=19, pool=2, hidden=32, **body)),
+            encoder=build_encoder(EncoderConfig(layers=layers, pool=2, hidden=32, **body)),
+            seg_encoder=build_encoder(EncoderConfig(layers=layers, input_nc=19, pool=2, hidden=32, **body)),
             recogniser=Recogniser("tuner", IRSE(IRSEConfig(**body)), 0.2),
             judge=Recogniser(
                 "judge", MobileFaceNet(MobileFaceNetConfig(width=0.25, blocks=(1, 1, 1), input_size=32)), 0.2

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleid.networks.psp import Encoder, EncoderConfig
+from styleid.networks.psp import EncoderConfig, build_encoder
 from styleid.networks.stylegan2 import Generator, GeneratorConfig, layer_count
 from styleid.networks.unet import UNetParser
 
@@ -68,7 +68,7 @@ class AutoencoderTrainer:
         self.layers = layer_count(size)
         channels = (256, 256, 192, 128, 64, 32, 32)[: int(math.log2(size)) - 1]
         self.generator = Generator(GeneratorConfig(size=size, channels=channels, mapping_layers=4))
-        self.encoder = Encoder(
+        self.encoder = build_encoder(
             EncoderConfig(
                 layers=self.layers,
                 units=(1, 2, 2, 2),

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styleid.networks.psp import Encoder, EncoderConfig
+from styleid.networks.psp import Encoder, EncoderConfig, build_encoder
 from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
@@ -41,7 +41,7 @@ def train_segmentation(
         layers=generator.num_layers, units=(1, 1, 2, 1), widths=(32, 64, 128, 192), input_nc=19,
         input_size=generator.size // 2, pool=4,
     )  # fmt: skip
-    net = Encoder(config).to(memory_format=torch.channels_last)
+    net = build_encoder(config).to(memory_format=torch.channels_last)
     average = average_code(heads, encoder)
     with torch.no_grad():
         net.latent_avg.copy_(average)

@@ -58,7 +58,7 @@ def write_network(
     """
     expected = kind_of(kind)
     config = getattr(network, "config", None)
-    if type(network) is not expected.network or type(config) is not expected.config:
+    if not isinstance(network, expected.network) or type(config) is not expected.config:
         raise InputError(
             f"A {kind} file holds a {expected.network.__name__}, found {type(network).__name__}."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from ..errors import WeightsError
 from .heads import AttributeConfig, AttributeNet, LandmarkConfig, LandmarkNet
 from .irse import IRSE, IRSEConfig
 from .mobilefacenet import MobileFaceNet, MobileFaceNetConfig
-from .psp import Encoder, EncoderConfig
+from .psp import Encoder, EncoderConfig, build_encoder
 from .stylegan2 import Generator, GeneratorConfig
 from .swapper import Swapper, SwapperConfig
 from .unet import ParserConfig, UNetParser
@@ -25,17 +25,19 @@ __all__ = ["KINDS", "Kind", "build_network", "config_of", "kind_of"]
 
 
 class Kind(NamedTuple):
-    """A frozen dataclass that describes the network, and the class that is built from it."""
+    """A frozen dataclass that describes the network, the class of networks, and what builds one (the class itself)."""
 
     config: type
     network: type[nn.Module]
+    build: Callable[[Any], nn.Module] | None = None
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "stylegan2": Kind(GeneratorConfig, Generator),
-        "psp": Kind(EncoderConfig, Encoder),
-        "psp-seg": Kind(EncoderConfig, Encoder),
+        "psp": Kind(EncoderConfig, Encoder, build_encoder),
+        "e4e": Kind(EncoderConfig, Encoder, build_encoder),
+        "psp-seg": Kind(EncoderConfig, Encoder, build_encoder),
         "ir-se": Kind(IRSEConfig, IRSE),
         "mobilefacenet": Kind(MobileFaceNetConfig, MobileFaceNet),
         "unet-parser": Kind(ParserConfig, UNetParser),
@@ -86,9 +88,10 @@ def build_network(kind: str, config: Any) -> nn.Module:
     Raises:
         WeightsError: unknown kind, or a configuration that describes no network.
     """
+    found = kind_of(kind)
     try:
         with torch.device("meta"):
-            return kind_of(kind).network(config)
+            return (found.build or found.network)(config)
     except (ValueError, TypeError, RuntimeError, IndexError, ArithmeticError) as error:
         raise WeightsError(
             f"The configuration of this {kind} file describes no network ({error}). {_AGAIN}"

@@ -28,6 +28,9 @@ UNITS, WIDTHS = (1, 1, 1, 1), (16, 16, 16, 32)
 CONFIGS = {
     "stylegan2": GeneratorConfig(size=16, channels=(16, 12, 8), mapping_layers=2),
     "psp": EncoderConfig(layers=6, units=UNITS, widths=WIDTHS, input_size=32, pool=2, hidden=32),
+    "e4e": EncoderConfig(
+        layers=8, units=UNITS, widths=WIDTHS, input_size=64, head="pyramid-delta", latent_dim=16
+    ),
     "psp-seg": EncoderConfig(
         layers=6, units=UNITS, widths=WIDTHS, input_nc=19, input_size=32, pool=2, hidden=32
     ),

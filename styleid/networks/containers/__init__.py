@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from torch import nn
 
+from .encoders import read_e4e, read_psp, read_psp_seg
 from .rosinality import read_rosinality
 
 __all__ = ["READERS"]
@@ -19,4 +20,11 @@ def _torch(reader: Reader) -> dict[str, Reader]:
     return {".pt": reader, ".pth": reader}
 
 
-READERS: Mapping[str, Mapping[str, Reader]] = MappingProxyType({"stylegan2": _torch(read_rosinality)})
+READERS: Mapping[str, Mapping[str, Reader]] = MappingProxyType(
+    {
+        "stylegan2": _torch(read_rosinality),
+        "psp": _torch(read_psp),
+        "e4e": _torch(read_e4e),
+        "psp-seg": _torch(read_psp_seg),
+    }
+)

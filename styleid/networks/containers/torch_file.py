@@ -6,6 +6,7 @@ import pickle
 import re
 import warnings
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,17 @@ from ...errors import WeightsError
 __all__ = ["read_container", "state_dict_in"]
 
 
-def read_container(path: Path) -> Any:
+def read_container(path: Path, allowed: Sequence[type] = ()) -> Any:
     """What a ``.pt`` or ``.pth`` file holds, memory-mapped where its format allows.
 
-    Only tensors and plain containers are constructed (``weights_only``). Raises WeightsError for anything else.
+    Only tensors, plain containers and the classes in ``allowed`` are constructed (``weights_only``). Raises WeightsError
+    for anything else.
     """
     zipped = zipfile.is_zipfile(path)
     if zipped:
         _refuse_compressed(path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(list(allowed)):
             warnings.simplefilter("ignore")  # PyTorch warns about deprecated storage classes of old files
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except pickle.UnpicklingError as error:
