@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(11)
     for role, (kind, config) in PARTS.items():
         path = folder / f"{role}.safetensors"
-        write_network(KINDS[kind].network(config), path, kind)
+        write_network(KINDS[kind].build(config), path, kind)
         content = path.read_bytes()
         weights[f"tiny-{role}"] = {
             "kind": kind,

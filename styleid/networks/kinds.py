@@ -29,7 +29,10 @@ class Kind(NamedTuple):
 
     config: type
     network: type[nn.Module]
-    build: Callable[[Any], nn.Module] | None = None
+    factory: Callable[[Any], nn.Module] | None = None
+
+    def build(self, config: Any) -> nn.Module:
+        return (self.factory or self.network)(config)
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -91,7 +94,7 @@ def build_network(kind: str, config: Any) -> nn.Module:
     found = kind_of(kind)
     try:
         with torch.device("meta"):
-            return (found.build or found.network)(config)
+            return found.build(config)
     except (ValueError, TypeError, RuntimeError, IndexError, ArithmeticError) as error:
         raise WeightsError(
             f"The configuration of this {kind} file describes no network ({error}). {_AGAIN}"

@@ -48,7 +48,7 @@ INPUTS = {"stylegan2": (2, 512), "swapper": (2, 18, 512), "psp-seg": (2, 19, 32,
 
 def tiny(kind: str) -> nn.Module:
     torch.manual_seed(7)
-    network = KINDS[kind].network(CONFIGS[kind])
+    network = KINDS[kind].build(CONFIGS[kind])
     for buffer in (b for name, b in network.named_buffers() if "running" in name):
         buffer.uniform_(0.5, 1.5)
     return network.eval()

@@ -28,7 +28,7 @@ def family(store, server, published, tmp_path: Path) -> str:
     torch.manual_seed(3)
     for role, (kind, config) in PARTS.items():
         path = tmp_path / f"{role}.safetensors"
-        write_network(KINDS[kind].network(config), path, kind)
+        write_network(KINDS[kind].build(config), path, kind)
         server.put("owner/parts", path.name, path.read_bytes())
         source = {"repo": "owner/parts", "file": path.name}
         store.publish(f"pub-{role}", [source], path.read_bytes(), kind=kind, file=path.name)
