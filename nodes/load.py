@@ -6,6 +6,7 @@ from typing import Any
 
 from ..styleid.errors import WeightsError
 from ..styleid.family import Family, load_family
+from ..styleid.networks.engine import ENGINES
 from ..styleid.weights import family_is_non_commercial, family_names, fetch, missing
 from . import _bridge
 from ._sockets import FAMILY
@@ -59,6 +60,14 @@ class StyleIDLoadModels:
                         "fetch what is missing, once. It may be several GB. Off: nothing is fetched.",
                     },
                 ),
+                "engine": (
+                    list(ENGINES),
+                    {
+                        "default": ENGINES[0],
+                        "tooltip": "What decodes on a processor. 'openvino' is faster and needs 'pip install openvino'; "
+                        "'openvino-bf16' is less exact, and faster still on processors with AMX.",
+                    },
+                ),
             },
         }
 
@@ -68,18 +77,20 @@ class StyleIDLoadModels:
         known = ", ".join(family_names())
         return _name(family) in family_names() or f"unknown family {family!r}; known are {known}"
 
-    def execute(self, *, family: str, device: str, download: bool | None = None) -> tuple[Family]:
-        return (load_models(family, device, download=bool(download)),)
+    def execute(
+        self, *, family: str, device: str, download: bool | None = None, engine: str | None = None
+    ) -> tuple[Family]:
+        return (load_models(family, device, download=bool(download), engine=engine or ENGINES[0]),)
 
 
-def load_models(family: str, device: str, *, download: bool = False) -> Family:
+def load_models(family: str, device: str, *, download: bool = False, engine: str = ENGINES[0]) -> Family:
     """The family of that name or label on the device of that choice; ``download`` accepts its terms and fetches it."""
     name = _name(family)
     lacking = [entry for entry in missing([name]) if entry.fetchable]
     if download and lacking:
         fetch([name], accept=True, progress=_bridge.progress_bar(sum(entry.bytes or 0 for entry in lacking)))
     try:
-        return load_family(name, device=_bridge.torch_device(device))
+        return load_family(name, device=_bridge.torch_device(device), engine=engine)
     except WeightsError as error:
         if download or not lacking:
             raise

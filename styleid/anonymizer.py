@@ -42,6 +42,7 @@ class Anonymizer:
         on_failure: what becomes of a picture with a face that could not be anonymised: `block` gives no
             output, `blur` blurs that face beyond recognition, `pass` lets it through as it is.
         device: where a family given by name is loaded.
+        engine: what decodes, for a family given by name; see :func:`styleid.load_family`.
         detect: finds the faces of a picture [H, W, 3]; by default :func:`styleid.faces.detect_faces`.
 
     Raises:
@@ -63,6 +64,7 @@ class Anonymizer:
         recognisers: Sequence[str | Recogniser] = (),
         on_failure: str = "block",
         device: str | torch.device = "cpu",
+        engine: str = "torch",
         detect: Detect | None = None,
     ) -> None:
         attempts = attempts_for(level, method=method, area=area)
@@ -70,7 +72,7 @@ class Anonymizer:
             raise InputError(f"on_failure is one of {', '.join(ON_FAILURE)}, found {on_failure!r}.")
         if seed is not None:
             make_generator(seed)  # raises for anything that is no seed
-        loaded = load_family(family, device=device) if isinstance(family, str) else family
+        loaded = load_family(family, device=device, engine=engine) if isinstance(family, str) else family
         if loaded.judge.name == loaded.recogniser.name:
             raise InputError(
                 f"The family {loaded.name!r} judges with the recogniser that chose the change; use two."

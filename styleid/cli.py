@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("styleid-demo"), help="folder of the results (%(default)s)"
     )
     _add_models(demo)
+    _add_engine(demo)
     demo.set_defaults(run=_demo)
     doctor = commands.add_parser(
         "doctor", help="what is installed, which weights are present, which device is used"
@@ -122,6 +123,7 @@ def _add_anonymize(commands: Any) -> None:
     )
     parser.add_argument("--max-pixels", type=int, metavar="N", help="refuse larger pictures (120000000)")
     _add_models(parser)
+    _add_engine(parser)
     parser.set_defaults(run=_anonymize)
 
 
@@ -136,6 +138,7 @@ def _add_rank(commands: Any) -> None:
         "--seed", type=int, default=0, help="of the random identities; no secret (%(default)s)"
     )
     _add_models(parser)
+    _add_engine(parser)
     parser.set_defaults(run=_rank)
 
 
@@ -145,6 +148,14 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--device", default="auto", help="cpu, cuda, or auto: cuda where there is one (%(default)s)"
+    )
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        default="torch",
+        help="what decodes: torch, or on a processor openvino or openvino-bf16 (%(default)s)",
     )
 
 
@@ -199,6 +210,7 @@ def make_anonymizer(args: argparse.Namespace) -> Callable[..., Any]:
         area=args.area,
         on_failure=args.on_failure,
         device=_device(args.device),
+        engine=args.engine,
     )
 
 
@@ -207,7 +219,9 @@ def _demo(args: argparse.Namespace) -> int:
     from .demo import TABLE_HEAD, run_demo
 
     # Blurred rather than blocked: so there is always a picture to look at, and the table says which face it was.
-    anonymizer = Anonymizer(args.models, "medium", on_failure="blur", device=_device(args.device))
+    anonymizer = Anonymizer(
+        args.models, "medium", on_failure="blur", device=_device(args.device), engine=args.engine
+    )
     with Bar() as bar:
         result = run_demo(args.out, anonymizer, progress=bar.show)
     print(table([TABLE_HEAD, *result.rows]))
@@ -234,7 +248,7 @@ def _rank(args: argparse.Namespace) -> int:
 
     if args.target.suffix != ".safetensors" or args.target.exists():
         raise InputError(f"The ranking is a new .safetensors file, found {str(args.target)!r}.")
-    family = load_family(args.models, device=_device(args.device))
+    family = load_family(args.models, device=_device(args.device), engine=args.engine)
     with Bar() as bar:
         ranking = rank_family(family, pairs=args.pairs, seed=args.seed, block=args.block, progress=bar.show)
     save_ranking(ranking, args.target)

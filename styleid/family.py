@@ -152,13 +152,20 @@ class Family:
 
 
 def load_family(
-    name: str = "embedded", device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
+    name: str = "embedded",
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    *,
+    engine: str = "torch",
 ) -> Family:
     """Load all networks of a family, as the manifest lists them.
 
+    ``engine`` is what decodes: ``torch``, or on a CPU ``openvino`` and ``openvino-bf16`` (see ``networks/engine.py``).
+
     Raises:
         WeightsError: unknown family, or weights that are missing, damaged or do not fit together.
-        InputError: no such device, or a ``dtype`` that is no floating type.
+        InputError: no such device or engine, or a ``dtype`` that is no floating type.
+        StyleIDError: the engine is not installed.
     """
     entry = family_entry(name)
     where = _device(device)
@@ -172,7 +179,7 @@ def load_family(
 
     family = Family(
         name=name,
-        generator=network(entry.generator),
+        generator=_with_engine(network(entry.generator), engine),
         encoder=network(entry.encoder),
         recogniser=recogniser(entry.recogniser),
         judge=recogniser(entry.judge),
@@ -229,6 +236,16 @@ def run(call: Callable[[Tensor], Tensor], x: Tensor, network: nn.Module, what: s
             f"The {what} returned NaN or infinite values in {weight.dtype}. Load the family in float32."
         )
     return result
+
+
+def _with_engine(generator: nn.Module, engine: str) -> nn.Module:
+    if engine == "torch":
+        return generator
+    from .networks.engine import ENGINES, accelerate
+
+    if engine not in ENGINES:
+        raise InputError(f"The engine is one of {', '.join(ENGINES)}, found {engine!r}.")
+    return accelerate(generator, "bf16" if engine.endswith("bf16") else "fp32")
 
 
 def _ranking(name: str) -> Ranking:
