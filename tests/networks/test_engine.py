@@ -23,9 +23,8 @@ def generator(channels: tuple[int, ...] = (32, 32, 16, 8)) -> Generator:
     network = Generator(GeneratorConfig(size=SIZE, channels=channels, latent_dim=DIM, mapping_layers=2))
     with torch.no_grad():
         for name, tensor in network.named_parameters():
-            if name.endswith(("noise.weight", "activate.bias")):
-                tensor.copy_(0.3 * torch.randn_like(tensor))
-            elif name.startswith("to_rgb") and name.endswith(("conv.weight", "s.bias", "1.bias")):
+            colours = name.startswith("to_rgb") and "modulation" not in name
+            if colours or name.endswith(("noise.weight", "activate.bias")):
                 tensor.copy_(0.3 * torch.randn_like(tensor))
         network.w_mean.normal_()
     return network.eval().requires_grad_(False)
