@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -99,14 +101,26 @@ def test_at_a_terminal_one_is_asked(store, published, answer, code) -> None:
     user, terminal = os.openpty()
     os.write(user, f"{answer}\n".encode())
     options = {**store.options(), "stdin": terminal, "stdout": subprocess.PIPE, "stderr": terminal}
+    shown: list[bytes] = []
+    reader = threading.Thread(target=lambda: shown.extend(iter(partial(_read, user), b"")), daemon=True)
+    reader.start()  # a terminal that nobody reads stops who writes
     done = subprocess.run(
         store.command("fetch", published), **{**options, "capture_output": False}, check=False
     )
+    os.close(terminal)
+    reader.join(10)
     assert done.returncode == code
-    asked = os.read(user, 1 << 16).decode()
+    asked = b"".join(shown).decode()
     assert "non-commercial use only" in asked
     assert "https://example.org/terms" in asked
     assert weights.is_present(published) == (code == 0)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1 << 12)
+    except OSError:  # how Linux says that the other side has closed
+        return b""
 
 
 def test_converting_from_the_command_line(family, container, tmp_path, capsys) -> None:
