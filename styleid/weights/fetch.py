@@ -57,8 +57,10 @@ def entries_of(names: Iterable[str]) -> tuple[WeightsEntry, ...]:
 
 
 def missing(names: Iterable[str]) -> tuple[WeightsEntry, ...]:
-    """Those of :func:`entries_of` that lie in no models folder."""
-    return tuple(entry for entry in entries_of(names) if not is_present(entry.name))
+    """Those of :func:`entries_of` that lie in no models folder, or are damaged."""
+    entries = entries_of(names)
+    here = {check.name for check in verify(entry.name for entry in entries) if check.state == "ok"}
+    return tuple(entry for entry in entries if entry.name not in here)
 
 
 def fetch(
@@ -78,12 +80,11 @@ def fetch(
         WeightsError: unknown name, terms not accepted, no source that delivers, another content, no room on the disk.
     """
     names = tuple(names)
-    entries = entries_of(names)
-    here = {check.name for check in verify(entry.name for entry in entries) if check.state == "ok"}
-    for entry in entries:
-        if entry.name in names and not entry.fetchable and entry.name not in here:
+    lacking = missing(names)
+    for entry in lacking:
+        if entry.name in names and not entry.fetchable:
             raise WeightsError(f"The weights {entry.name!r} cannot be fetched: {how_to_get(entry)}")
-    wanted = [entry for entry in entries if entry.fetchable and entry.name not in here]
+    wanted = [entry for entry in lacking if entry.fetchable]
     require_licences(wanted, accept=accept)
     total = sum(entry.bytes or 0 for entry in wanted)
     done = 0
@@ -94,7 +95,7 @@ def fetch(
         Fetched(entry.name, resolve(entry.name))
         if is_present(entry.name)
         else Fetched(entry.name, None, how_to_get(entry))
-        for entry in entries
+        for entry in entries_of(names)
     )
 
 

@@ -55,3 +55,7 @@ def test_load_models_fetches_a_family_and_runs_it(store, server, family, load_pa
     before = len(server.requests)
     node().execute(family=label, device="cpu")  # from now on without a download
     assert len(server.requests) == before
+    (store.folder / "pub-judge.safetensors").write_bytes(b"damage")
+    with pytest.raises(Exception, match="damaged"):
+        node().execute(family=label, device="cpu")
+    node().execute(family=label, device="cpu", download=True)
