@@ -69,9 +69,12 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     if args.sample < 0:
         raise InputError(f"--sample is a number of faces, found {args.sample}.")
-    for folder in (args.clean, args.anonymised):
-        if args.out.resolve() == folder.resolve():
-            raise InputError("--out is one of the folders that are compared. Name another folder.")
+    out = args.out.resolve()
+    for folder in (args.clean.resolve(), args.anonymised.resolve()):
+        if folder == out or folder in out.parents:
+            raise InputError(
+                "--out lies in a folder that is compared, where its charts would count as pictures. Name another."
+            )
     failed: list[str] = []
 
     def tell(picture: str, reason: str) -> None:

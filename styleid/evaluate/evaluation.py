@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..faces import Face, align_faces, detect_faces
+from ..faces import AlignedFaces, Face, align_faces, detect_faces
 from ..metrics import BackgroundDifference, Perceptual, background_difference
 from .examiners import Examiner, examiners_of
 from .faces import CROP, cut, head_areas, largest, pair_faces, same_size
@@ -85,19 +85,22 @@ class Evaluation:
         faces = list(self.detect(before))
         seen = [] if after is None else list(self.detect(after))
         partners = pair_faces(faces, seen)
+        named = largest(faces) if faces and identity is not None else None
+        measured = []
+        for index, (face, partner) in enumerate(zip(faces, partners, strict=True)):
+            who = identity if index == named else f"{picture}#{index + 1}"
+            found = None if partner is None else seen[partner]
+            measured.append(self._measured(picture, index, who, (before, face), (after, found)))
+        if after is not None and not resized:
+            inside = head_areas(before, [*faces, *seen]) if areas is None else _rectangles(before, areas)
+            self.background.append(background_difference(before, after, inside))
+        # Counted only here: a picture that raised above leaves no trace.
         self.pictures["withheld" if after is None else "compared"] += 1
         self.pictures["without a face"] += not faces
         self.pictures["resized outputs"] += resized
         self.new_faces += len(seen) - sum(partner is not None for partner in partners)
-        named = largest(faces) if faces and identity is not None else None
-        for index, (face, partner) in enumerate(zip(faces, partners, strict=True)):
-            who = identity if index == named else f"{picture}#{index + 1}"
-            self._add_face(
-                picture, index, who, (before, face), (after, None if partner is None else seen[partner])
-            )
-        if after is not None and not resized:
-            inside = head_areas(before, [*faces, *seen]) if areas is None else _rectangles(before, areas)
-            self.background.append(background_difference(before, after, inside))
+        for entry in measured:
+            self._keep(entry)
 
     def count_failed(self) -> None:
         """Count a picture that could not be read."""
@@ -121,33 +124,39 @@ class Evaluation:
 
         return summarise(self, labels=labels, chosen_by=chosen_by, progress=progress)
 
-    def _add_face(
+    def _measured(
         self,
         picture: str,
         index: int,
         who: str,
         source: tuple[Tensor, Face],
         output: tuple[Tensor | None, Face | None],
-    ) -> None:
+    ) -> tuple[MeasuredFace, AlignedFaces, Tensor | None] | None:
+        """The measured face, its crop before, and the output's crop at the same place; None where it cannot be cut out."""
         (before, face), (after, partner) = source, output
         aligned = cut(before, face)
         if aligned is None:
-            self.unmeasured += 1
-            return
+            return None
         found = cut(after, partner) if after is not None and partner is not None else None
         placed = None if after is None else align_faces(after[None], [[face]], CROP).crops
-        self.faces.append(
-            measure_face(
-                picture,
-                index,
-                who,
-                aligned,
-                found=found,
-                placed=placed,
-                family=self.family,
-                examiners=self.examiners,
-            )
+        measured = measure_face(
+            picture,
+            index,
+            who,
+            aligned,
+            found=found,
+            placed=placed,
+            family=self.family,
+            examiners=self.examiners,
         )
+        return measured, aligned, placed
+
+    def _keep(self, entry: tuple[MeasuredFace, AlignedFaces, Tensor | None] | None) -> None:
+        if entry is None:
+            self.unmeasured += 1
+            return
+        measured, aligned, placed = entry
+        self.faces.append(measured)
         if placed is not None:
             self.perceptual.update(aligned.crops, placed)
             self.sample.offer(len(self.faces) - 1, aligned, placed[0])

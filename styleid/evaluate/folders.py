@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..datasets import MAX_PIXELS, read_photo
 from ..datasets.files import same_file, walk
-from ..errors import ImageError, InputError
+from ..errors import InputError, StyleIDError
 from .evaluation import Evaluation
 from .examiners import examiners_of
 from .labels import identities_of
@@ -68,12 +68,13 @@ def evaluate_folders(
             before = read_photo(clean / picture, max_pixels=max_pixels).pixels
             output = _output_of(anonymised, picture)
             after = None if output is None else read_photo(output, max_pixels=max_pixels).pixels
-        except ImageError as error:
+            run.add(
+                picture, before, after, identity=identities.get(picture), areas=_areas(made_by.get(picture))
+            )
+        except StyleIDError as error:  # the others go on
             run.count_failed()
             if on_trouble is not None:
                 on_trouble(picture, str(error))
-            continue
-        run.add(picture, before, after, identity=identities.get(picture), areas=_areas(made_by.get(picture)))
     if not run.pictures["compared"] and not run.pictures["withheld"]:
         raise InputError("Not one picture could be read. Check the folders.")
 

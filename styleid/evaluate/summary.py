@@ -27,6 +27,7 @@ LIMITS = (
     "A threshold belongs to the data that it was measured on. Recognisers trained on rendered heads, as the embedded ones "
     "are, say little about photographs of real people: nobody's privacy can be promised from them.",
     "An attacker may use a stronger recogniser, retrain one on anonymised pictures, or know hair, clothes and place.",
+    "FID of fewer than some thousand faces is too high: compare it only between runs over as many.",
     "Gaze is not measured: no network here tells where eyes look. Pose comes from five landmarks: it is off by 4 degrees "
     "where they are off by 3 % of the distance between the eyes, by 11 degrees at 12 %. Mouth and eyes are the parser's.",
 )

@@ -79,6 +79,30 @@ def test_missing_and_damaged_outputs(run, folders):
     assert err.startswith("bob/1.png: ")
 
 
+def test_a_picture_that_cannot_be_measured_does_not_stop_the_others(run, folders, monkeypatch):
+    from styleid.errors import StyleIDError
+
+    real, calls = module.measure_face, []
+
+    def fails_once(*args, **options):
+        calls.append(args[0])
+        if len(calls) == 2:  # the second face of the first picture
+            raise StyleIDError("The encoder returned NaN.")
+        return real(*args, **options)
+
+    monkeypatch.setattr(module, "measure_face", fails_once)
+    code, out, err = run("--sample", "0")
+    assert code == 1 and err == "ann/1.png: The encoder returned NaN.\n"
+    assert "3 compared" in out and "1 failed" in out and "6 in originals" in out  # nothing of it was counted
+
+
+def test_charts_may_not_land_among_the_pictures(folders, capsys):
+    for inside in ("clean", "anon/report"):
+        options = [str(folders / "clean"), str(folders / "anon"), "--out", str(folders / inside)]
+        assert cli.main(["evaluate", *options]) == 2
+        assert "Name another" in capsys.readouterr().err
+
+
 def test_an_output_may_have_another_suffix(run, folders):
     with Image.open(folders / "anon/ann/1.png") as picture:
         picture.save(folders / "anon/ann/1.jpg")
