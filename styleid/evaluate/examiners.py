@@ -30,11 +30,13 @@ class Examiner:
         recogniser: embeds crops.
         role: `tuner` where it may have chosen the change (its figures flatter the result), otherwise `judge`.
         threshold: L2 distance below which it says "one person", at a false-accept rate of 1e-2; None: not known.
+        trained_on: what it has seen, as the manifest says; None where it is in none.
     """
 
     recogniser: Recogniser
     role: str
     threshold: float | None
+    trained_on: str | None = None
 
     @property
     def name(self) -> str:
@@ -63,8 +65,10 @@ def examiners_of(
     for name in dict.fromkeys(names):
         if name not in (family.judge.name, family.recogniser.name):
             found.append(_load(name, family))
+    trained_on = {entry.name: entry.trained_on for entry in list_weights()}
     examiners = tuple(
-        Examiner(one, TUNER if one.name in tuners else JUDGE, threshold) for one, threshold in found
+        Examiner(one, TUNER if one.name in tuners else JUDGE, threshold, trained_on.get(one.name))
+        for one, threshold in found
     )
     if all(one.role == TUNER for one in examiners):
         raise InputError(

@@ -31,13 +31,17 @@ def identity_section(one: Examiner, faces: Sequence[MeasuredFace], identities: T
     released = [n for n, face in enumerate(faces) if face.outcome != WITHHELD]
     table: dict[str, Any] = {
         "role": one.role,
+        "trained_on": one.trained_on,
         "threshold": one.threshold,
-        "threshold_measured_here": _calibrated(one, faces, identities),
+        "threshold_measured_here": (here := _calibrated(one, faces, identities)),
     }
     for kind in ("reconstruction", "swap", "output", "place"):
         known = [n for n, face in enumerate(faces) if kind in face.distances[one.name]]
         distances = np.array([faces[n].distances[one.name][kind] for n in known])
         table[kind] = _distance_stats(distances, identities[known].numpy(), one.threshold)
+        if len(distances):
+            limits = {far: limit for far, limit in here.items() if limit is not None}
+            table[kind]["beyond_measured_here"] = {far: (distances > t).mean() for far, t in limits.items()}
     if one.threshold is not None and released:
         hidden = [_hidden(faces[n], one) for n in released]
         table["output"]["beyond_conservative"] = bootstrap_mean(

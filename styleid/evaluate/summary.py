@@ -24,8 +24,8 @@ LIMITS = (
     "A face that no detector found in an original is in no figure here.",
     "A face that was not found in an output may be found by another detector: conservative rates take it for recognised.",
     "Figures of a recogniser with the role 'tuner' flatter the result: it may have chosen the change.",
-    "A threshold belongs to the data that it was measured on. Recognisers trained on rendered heads, as the embedded ones "
-    "are, say little about photographs of real people: nobody's privacy can be promised from them.",
+    "A threshold belongs to the data that it was measured on, and a recogniser is as good as the faces it has seen (see "
+    "'trained_on'): one that has seen rendered heads only can promise nothing about photographs of real people.",
     "An attacker may use a stronger recogniser, retrain one on anonymised pictures, or know hair, clothes and place.",
     "FID of fewer than some thousand faces is too high: compare it only between runs over as many.",
     "Gaze is not measured: no network here tells where eyes look. Pose comes from five landmarks: it is off by 4 degrees "

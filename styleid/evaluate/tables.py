@@ -72,7 +72,8 @@ def _recogniser_lines(who: str, table: Row, data: Row) -> list[str]:
     threshold = (
         "no threshold" if table["threshold"] is None else f"same person below {table['threshold']:.3f}"
     )
-    lines = [f"{who} ({table['role']}): {threshold}"]
+    seen = f"; trained on {table['trained_on']}" if table["trained_on"] else ""
+    lines = [f"{who} ({table['role']}): {threshold}{seen}"]
     for kind, says in (("reconstruction", "mere reconstruction"), ("output", "output")):
         stats = table[kind]
         if stats["faces"]:
@@ -81,6 +82,11 @@ def _recogniser_lines(who: str, table: Row, data: Row) -> list[str]:
     if table["output"].get("beyond_conservative"):
         rate = _rate(table["output"]["beyond_conservative"])
         lines.append(f"  beyond, with {table['output']['not_found']} not found taken for recognised: {rate}")
+    for far, beyond in table["output"].get("beyond_measured_here", {}).items():
+        limit = table["threshold_measured_here"][far]
+        lines.append(
+            f"  beyond {limit:.3f}, the threshold on these people at a false-accept rate of {far}: {beyond:.2f}"
+        )
     for name, attack in data["reidentification"][who].items():
         lines.append(f"  {attack_line(name, attack)}")
     groups = data["diversity"][who]

@@ -190,6 +190,21 @@ def test_a_report_holds_no_embedding(evaluation, photograph):
     assert "tensor" not in repr(report) + repr(run.faces)
 
 
+def test_thresholds_measured_on_these_people(evaluation, photograph, changed):
+    run = evaluation(sample=0)
+    for seed in range(8):  # 16 faces, 120 pairs of two people: enough for a rate of 1e-2, not of 1e-3
+        run.add(f"{seed}.png", photograph(seed=seed), changed(photograph(seed=seed), seed + 50))
+    table = run.report().data["identity"]["judge"]
+    clean = torch.stack([face.before["judge"] for face in run.faces])
+    closest = torch.pdist(clean).sort().values
+    assert table["threshold_measured_here"] == {
+        "0.01": pytest.approx(float(closest[1]), abs=1e-5),
+        "0.001": None,
+    }
+    expected = [face.distances["judge"]["output"] > float(closest[1]) for face in run.faces]
+    assert table["output"]["beyond_measured_here"] == {"0.01": np.mean(expected)}
+
+
 def test_who_chose_may_not_judge(tiny_family):
     by_name = {one.name: one.role for one in examiners_of(tiny_family)}
     assert by_name == {"judge": "judge", "tuner": "tuner"}
@@ -203,6 +218,7 @@ def test_a_named_recogniser_brings_its_threshold(tiny_family):
     *_, extra = examiners_of(tiny_family, ["embedded-judge"])
     assert (extra.name, extra.role) == ("embedded-judge", "judge")
     assert extra.threshold > 0
+    assert "rendered" in extra.trained_on
 
 
 def test_the_sample_is_bounded_and_fair(faces, photograph):
