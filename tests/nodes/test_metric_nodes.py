@@ -19,8 +19,12 @@ def crops(photograph) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.fixture
 def two_faces(pack: ModuleType, monkeypatch, make_face) -> None:
-    """Every photograph has its two faces at known places."""
-    module = sys.modules[f"{pack.__name__}.styleid.evaluate.evaluation"]
+    """Every photograph has its two faces at known places; they are measured at 64 pixels, which is faster."""
+    module, places = (
+        sys.modules[f"{pack.__name__}.styleid.evaluate.{name}"] for name in ("evaluation", "faces")
+    )
+    monkeypatch.setattr(module, "CROP", 64)
+    monkeypatch.setattr(places, "CROP", 64)
     face_class = sys.modules[f"{pack.__name__}.styleid.faces.face"].Face
     known = [make_face(60, 70, 60), make_face(170, 80, 70)]
     faces = [face_class(face.box, face.landmarks, face.score, face.detector) for face in known]
