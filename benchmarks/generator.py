@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import time
-import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,27 +25,13 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from _public import from_checkout, peak_memory
+
 from styleid.networks.engine import accelerate
 from styleid.networks.stylegan2 import Generator, GeneratorConfig, layer_count
 
 NAMES = ("rosinality", "nvidia", "eager fp32", "eager bf16", "openvino fp32", "openvino bf16")
 Synthesis = Callable[[Tensor], Tensor]
-
-
-def from_checkout(folder: Path, module: str) -> types.ModuleType:
-    """A module of a public checkout, without compiling its CUDA extensions."""
-    import torch.utils.cpp_extension
-    from packaging.version import parse
-
-    torch.utils.cpp_extension.load = lambda *args, **options: None
-    versions = types.ModuleType("pkg_resources")  # gone from setuptools; only its version parser is used
-    versions.parse_version = parse
-    sys.modules.setdefault("pkg_resources", versions)
-    sys.path.insert(0, str(folder.resolve()))
-    try:
-        return __import__(module, fromlist=["Generator"])
-    finally:
-        sys.path.pop(0)
 
 
 def our_generator(size: int, multiplier: int) -> Generator:
@@ -116,16 +101,8 @@ def codes(options: argparse.Namespace, count: int) -> Tensor:
 def peak_of_one_call(name: str, count: int, options: argparse.Namespace) -> float:
     """MB that the first call adds at most, in this process."""
     synthesis, w_plus = implementation(name, options), codes(options, count)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts from what is used now
-    before = _status("VmRSS")
     with torch.inference_mode():
-        synthesis(w_plus)
-    return (_status("VmHWM") - before) / 1024
-
-
-def _status(field: str) -> int:
-    (line,) = [x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith(f"{field}:")]
-    return int(line.split()[1])
+        return peak_memory(lambda: synthesis(w_plus))
 
 
 def memory(name: str, count: int) -> float:
