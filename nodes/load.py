@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from ..styleid.errors import WeightsError
@@ -11,6 +12,7 @@ from ..styleid.weights import family_is_non_commercial, family_names, fetch, mis
 from . import _bridge
 from ._sockets import FAMILY
 
+_log = logging.getLogger(__name__)
 DEFAULT_FAMILY = "embedded"
 NON_COMMERCIAL = " (non-commercial)"  # after the family's name where people choose it
 
@@ -24,9 +26,12 @@ class StyleIDLoadModels:
         "Loads a family of networks: generator, encoders, two recognisers, parser, attributes, landmarks."
     )
     FUNCTION = "execute"
-    RETURN_TYPES = (FAMILY,)
-    RETURN_NAMES = ("models",)
-    OUTPUT_TOOLTIPS = ("The loaded networks, for every other StyleID node.",)
+    RETURN_TYPES = (FAMILY, "STRING")
+    RETURN_NAMES = ("models", "notes")
+    OUTPUT_TOOLTIPS = (
+        "The loaded networks, for every other StyleID node.",
+        "One line for every part that is missing, or that another family's part stands in for. Empty: all are its own.",
+    )
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
@@ -79,8 +84,9 @@ class StyleIDLoadModels:
 
     def execute(
         self, *, family: str, device: str, download: bool | None = None, engine: str | None = None
-    ) -> tuple[Family]:
-        return (load_models(family, device, download=bool(download), engine=engine or ENGINES[0]),)
+    ) -> tuple[Family, str]:
+        models = load_models(family, device, download=bool(download), engine=engine or ENGINES[0])
+        return models, "\n".join(models.notes)
 
 
 def load_models(family: str, device: str, *, download: bool = False, engine: str = ENGINES[0]) -> Family:
@@ -90,11 +96,14 @@ def load_models(family: str, device: str, *, download: bool = False, engine: str
     if download and lacking:
         fetch([name], accept=True, progress=_bridge.progress_bar(sum(entry.bytes or 0 for entry in lacking)))
     try:
-        return load_family(name, device=_bridge.torch_device(device), engine=engine)
+        models = load_family(name, device=_bridge.torch_device(device), engine=engine)
     except WeightsError as error:
         if download or not lacking:
             raise
         raise WeightsError(f"{error} Or switch on 'download' in Load Models.") from error
+    for note in models.notes:
+        _log.warning("%s", note)
+    return models
 
 
 def _name(label: str) -> str:

@@ -160,9 +160,10 @@ def _notes(family: Family, attempts: Sequence[Attempt]) -> tuple[str, ...]:
         raise InputError(
             f"The family {family.name!r} has no parser or segmentation encoder. Choose method 'layers'."
         )
-    notes = []
+    notes = list(family.notes)
     if family.ranking is None:
-        notes.append("no layer ranking: the identity layers are the paper's share of the code, not measured")
+        source = "those published for it" if family.layers else "the paper's share of the code"
+        notes.append(f"no layer ranking: the identity layers are {source}, not measured")
     if family.parser is None:
         notes.append("no parser: areas are the usual places of an aligned face")
     return tuple(notes)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._cli_calibrate import add_calibrate
 from ._cli_evaluate import add_evaluate
 from ._cli_weights import add_weights
 from ._terminal import Bar, complain, printable, say, table
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.set_defaults(run=_doctor)
     add_weights(commands)
+    add_calibrate(commands)
     _add_rank(commands)
     add_evaluate(commands, _add_models)
     return parser

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from .errors import InputError, StyleIDError, WeightsError
 from .networks import load_network
-from .weights import RecogniserEntry, family_entry, list_weights, resolve
+from .networks.restyle import restyle
+from .weights import RecogniserEntry, list_weights, plan_family, resolve
 
 if TYPE_CHECKING:
     from .latent.ranking import Ranking
@@ -56,7 +57,8 @@ class Recogniser:
 class Family:
     """Networks that work together. ``seg_encoder``, ``parser``, ``attributes`` and ``ranking`` may be None: absent.
 
-    ``recogniser`` may choose what is swapped; ``judge``, trained differently, scores it.
+    ``recogniser`` may choose what is swapped; ``judge``, trained differently, scores it. ``layers`` are the identity
+    layers as published, where no ranking was measured. ``notes`` says for people which parts are another family's.
     """
 
     name: str
@@ -69,12 +71,16 @@ class Family:
     parser: nn.Module | None = None
     attributes: nn.Module | None = None
     ranking: Ranking | None = None
+    layers: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
     device: torch.device = CPU
     dtype: torch.dtype = torch.float32
 
     def encode(self, crops: Tensor) -> Tensor:
         """W+ codes ``[N,L,512]`` of crops."""
         x = resized(planes(crops), self.encoder.input_size) * 2 - 1
+        if self.encoder.config.input_nc == 6:
+            return run(lambda part: restyle(self.encoder, self.generator, part), x, self.encoder, "encoder")
         return run(self.encoder, x, self.encoder, "encoder")
 
     def decode(self, w_plus: Tensor) -> Tensor:
@@ -160,6 +166,8 @@ def load_family(
 ) -> Family:
     """Load all networks of a family, as the manifest lists them.
 
+    Parts that are not there are lent by the family's fallback where that is possible; the result's ``notes`` say so.
+
     ``engine`` is what decodes: ``torch``, or on a CPU ``openvino`` and ``openvino-bf16`` (see ``networks/engine.py``).
 
     Raises:
@@ -167,7 +175,7 @@ def load_family(
         InputError: no such device or engine, or a ``dtype`` that is no floating type.
         StyleIDError: the engine is not installed.
     """
-    entry = family_entry(name)
+    entry, notes = plan_family(name)
     where = _device(device)
     kinds = {weights.name: weights.kind for weights in list_weights()}
 
@@ -188,15 +196,29 @@ def load_family(
         parser=network(entry.parser),
         attributes=network(entry.attributes),
         ranking=None if entry.ranking is None else _ranking(entry.ranking),
+        layers=entry.layers,
+        notes=notes,
         device=where,
         dtype=dtype,
     )
-    if family.ranking is not None and family.ranking.num_layers != family.generator.num_layers:
-        raise WeightsError(
-            f"The ranking of family {name!r} is for {family.ranking.num_layers} layers, its generator has "
-            f"{family.generator.num_layers}. Rank this generator again."
-        )
+    _check_layers(family)
     return family
+
+
+def _check_layers(family: Family) -> None:
+    """Raise WeightsError unless all parts that read or write codes agree on the number of layers."""
+    layers = family.generator.num_layers
+    for role, encoder in (("encoder", family.encoder), ("segmentation encoder", family.seg_encoder)):
+        if encoder is not None and encoder.config.layers != layers:
+            raise WeightsError(
+                f"The {role} of family {family.name!r} makes codes of {encoder.config.layers} layers, its generator has "
+                f"{layers}. Choose weights that were made for each other."
+            )
+    if family.ranking is not None and family.ranking.num_layers != layers:
+        raise WeightsError(
+            f"The ranking of family {family.name!r} is for {family.ranking.num_layers} layers, its generator has "
+            f"{layers}. Rank this generator again."
+        )
 
 
 def planes(crops: Tensor) -> Tensor:

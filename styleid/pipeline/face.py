@@ -83,11 +83,12 @@ def crop_size(family: Family) -> int:
 def identity_layers(family: Family, widen: int = 0) -> tuple[int, ...]:
     """The ranking's identity layers with `widen` neighbours on each side.
 
-    Without a ranking: the paper's share of the code, layers 5..7 of 18.
+    Without a ranking: those published for the family, or the paper's share of the code, layers 5..7 of 18.
     """
     count = family.generator.num_layers
-    if family.ranking is not None:
-        first, last = min(family.ranking.layers), max(family.ranking.layers)
+    known = family.layers if family.ranking is None else family.ranking.layers
+    if known:
+        first, last = min(known), max(known)
     else:
         first, last = round(count * 5 / 18), round(count * 7 / 18)
     return tuple(range(max(0, first - widen), min(count, last + widen + 1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .calibration import calibrated, write_calibration
 from .convert import convert
 from .fetch import Fetched, fetch, missing
 from .folders import model_folders, store_folder
@@ -14,6 +15,7 @@ from .licences import (
     unaccepted,
 )
 from .manifest import FamilyEntry, RecogniserEntry, Source, WeightsEntry
+from .stand_in import FamilyPlan, plan_family
 from .store import (
     Check,
     family_entry,
@@ -30,6 +32,7 @@ from .store import (
 __all__ = [
     "Check",
     "FamilyEntry",
+    "FamilyPlan",
     "Fetched",
     "Licence",
     "RecogniserEntry",
@@ -37,6 +40,7 @@ __all__ = [
     "WeightsEntry",
     "accept_licences",
     "accepted_licences",
+    "calibrated",
     "convert",
     "family_entry",
     "family_is_non_commercial",
@@ -48,10 +52,12 @@ __all__ = [
     "list_weights",
     "missing",
     "model_folders",
+    "plan_family",
     "resolve",
     "store_folder",
     "unaccepted",
     "verify",
     "weight_names",
     "weights_entry",
+    "write_calibration",
 ]

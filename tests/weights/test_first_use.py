@@ -44,7 +44,8 @@ def test_load_models_fetches_a_family_and_runs_it(store, server, family, load_pa
     with pytest.raises(Exception, match="switch on 'download'"):
         node().execute(family=label, device="cpu")
     assert server.requests == []
-    (models,) = node().execute(family=label, device="cpu", download=True)
+    models, notes = node().execute(family=label, device="cpu", download=True)
+    assert notes == ""
     assert {path.stem for path in store.folder.glob("*.safetensors")} == {
         "pub-generator",
         *(f"pub-{role}" for role in PARTS),

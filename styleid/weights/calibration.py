@@ -1,0 +1,46 @@
+"""Decision thresholds that the user measured, for recognisers for which nobody published one."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ..errors import WeightsError
+from ._disk import alone, downloads, unwritable
+from ._records import hash_of
+from .folders import store_folder
+from .store import resolve
+
+__all__ = ["calibrated", "write_calibration"]
+
+SUFFIX = ".threshold.json"
+
+
+def calibrated(name: str) -> float | None:
+    """The measured L2 distance of the weights ``name``; None where none was measured for this very file."""
+    try:
+        content = json.loads((store_folder() / f"{name}{SUFFIX}").read_text(encoding="utf-8"))
+        threshold, digest = content["threshold"], content["sha256"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    sound = isinstance(threshold, int | float) and not isinstance(threshold, bool) and 0 < threshold < 2
+    return float(threshold) if sound and digest == hash_of(resolve(name)) else None
+
+
+def write_calibration(name: str, threshold: float, *, far: float, people: int, population: str) -> None:
+    """Keep a measured threshold of the weights ``name``, with what it was measured on. WeightsError where it cannot."""
+    store = store_folder()
+    content = {
+        "threshold": threshold,
+        "far": far,
+        "people": people,
+        "population": population,
+        "sha256": hash_of(resolve(name)),
+    }
+    try:
+        with alone(store, name):
+            partial = downloads(store) / f"new-{name}{SUFFIX}"
+            partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            os.replace(partial, store / f"{name}{SUFFIX}")
+    except OSError as error:
+        raise WeightsError(unwritable(store, error)) from error
