@@ -1,6 +1,7 @@
 """Thin ComfyUI adapters over the library: each node validates, converts, calls, converts back."""
 
 from . import _bridge
+from ._ready import ready_before
 from .anonymize import StyleIDAnonymize
 from .attributes import StyleIDAttributeDistance, StyleIDDisentanglementScore
 from .channels import StyleIDChannelMask, StyleIDSwapChannels
@@ -41,6 +42,9 @@ _NODES = (
     StyleIDAnonymize,
     StyleIDSaveAnonymizedImage,
 )
+
+for _node in _NODES:
+    ready_before(_node)
 
 NODE_CLASS_MAPPINGS = {node.__name__: node for node in _NODES}
 NODE_DISPLAY_NAME_MAPPINGS = {node.__name__: node.DISPLAY_NAME for node in _NODES}

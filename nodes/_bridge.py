@@ -5,10 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
+from torch import nn
 
-__all__ = ["output_folder", "progress_bar", "register_models", "torch_device"]
+__all__ = [
+    "manage",
+    "offload_device",
+    "output_folder",
+    "progress_bar",
+    "ready",
+    "register_models",
+    "torch_device",
+]
 
 MODELS = "styleid"  # the folder below ComfyUI's models, and the entry of extra_model_paths.yaml
 
@@ -22,6 +33,42 @@ def torch_device(choice: str) -> torch.device:
     except ImportError:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return model_management.get_torch_device()
+
+
+def offload_device(choice: str) -> torch.device:
+    """Where networks wait until a node needs them: the CPU under ComfyUI, which moves them; else where they compute."""
+    try:
+        from comfy import model_management
+    except ImportError:
+        return torch_device(choice)
+    return torch.device("cpu") if choice == "cpu" else model_management.unet_offload_device()
+
+
+# What ComfyUI's memory manager knows each family's networks by.
+_managed: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+
+
+def manage(models: Any, networks: list[nn.Module]) -> None:
+    """Hand the networks of ``models`` to ComfyUI's memory manager, which also moves them out when others need the room."""
+    try:
+        from comfy import model_management, model_patcher
+    except ImportError:
+        return
+    _managed[models] = model_patcher.ModelPatcher(
+        nn.ModuleList(networks),
+        load_device=model_management.get_torch_device(),
+        offload_device=model_management.unet_offload_device(),
+    )
+
+
+def ready(models: Any) -> None:
+    """Have the networks of ``models`` on the device that ComfyUI computes on, where it manages them."""
+    patcher = _managed.get(models)
+    if patcher is not None:
+        from comfy import model_management
+
+        # As a whole: only ComfyUI's own layers can work while part of them lies elsewhere.
+        model_management.load_models_gpu([patcher], force_full_load=True)
 
 
 def progress_bar(total: int) -> Callable[[int, int], None]:

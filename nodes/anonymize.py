@@ -17,7 +17,7 @@ from ._report import changed_pixels, result_report, smallest_distance
 from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, rerun_key
 from ._sockets import FAMILY, as_rgb
 from .faces import MARKED_INPUT, NO_FACE_INPUT, ON_FAILURE_INPUT, boxes_of, no_face_message
-from .load import DEFAULT_FAMILY, load_models
+from .load import default_models
 
 BY_LEVEL = "by level"
 
@@ -104,7 +104,7 @@ class StyleIDAnonymize:
     ) -> tuple[Tensor, Tensor, float, str]:
         images = as_rgb(images)  # [B, H, W, 3]
         run = Anonymizer(
-            family=models if models is not None else load_models(DEFAULT_FAMILY, "auto"),
+            family=models if models is not None else default_models(),
             level=level,
             seed=seed,
             method=None if method == BY_LEVEL else method,

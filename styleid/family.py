@@ -144,6 +144,11 @@ class Family:
         network = self._part("attributes")
         return run(network, resized(planes(crops), network.input_size) * 2 - 1, network, "attribute net")
 
+    def networks(self) -> list[nn.Module]:
+        """All its networks, for what moves them or counts their memory."""
+        parts = [getattr(part, "network", part) for part in vars(self).values()]
+        return [part for part in parts if isinstance(part, nn.Module)]
+
     def _part(self, role: str) -> Any:
         part = getattr(self, role)
         if part is None:

@@ -64,7 +64,7 @@ def _own(part: Any) -> tuple[Any, str | None]:
         if measured is None:
             return part, (
                 f"Nobody published a decision threshold for {weights!r}. Measure one: "
-                f"python -m styleid weights calibrate {weights}"
+                f"python -m styleid calibrate {weights}"
             )
         return RecogniserEntry(weights, measured), None
     return part, None
