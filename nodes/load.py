@@ -112,6 +112,13 @@ class StyleIDLoadModels:
         return models, "\n".join(models.notes)
 
 
+def default_models() -> Family:
+    """The default family, ready to compute: for nodes that work without being wired to Load Models."""
+    models = load_models(DEFAULT_FAMILY, "auto")
+    _bridge.ready(models)
+    return models
+
+
 def load_models(
     family: str, device: str, *, download: bool = False, engine: str = ENGINES[0], precision: str = "fp32"
 ) -> Family:
