@@ -11,6 +11,7 @@ from torch import Tensor
 from . import faces
 from .errors import InputError
 from .family import Family, Recogniser, load_family
+from .latent import IdentityBook
 from .pipeline.photo import Photo, split_pictures
 from .pipeline.picture import run_photo
 from .pipeline.settings import ON_FAILURE, Box, Settings
@@ -29,13 +30,16 @@ Detect = Callable[[Tensor], Sequence[faces.Face]]
 class Anonymizer:
     """Replaces every face of pictures by somebody who does not exist, and verifies it.
 
+    Within a picture no new face resembles another one, or anybody of the picture. Without a seed this also holds, as far
+    as there are enough different faces, against all pictures that this Anonymizer has seen before.
+
     Args:
         family: weights to use, by name or loaded.
         level: low, medium or high, see :data:`styleid.privacy.LEVELS`.
         seed: None gives every face a secret random identity. A number makes results repeatable and
             independent of the other pictures of a call, and is a key: whoever knows it can link source and
                 output.
-        method: `layers`, `channels` or `mask` instead of the level's own.
+        method: `layers`, `channels`, `mask` or `swapper` instead of the level's own.
         area: one area of :data:`styleid.faces.AREAS` for every attempt, instead of the level's own.
         distance, far, recognisers: what the new faces must reach, and which recognisers must say so: see
             :func:`styleid.privacy.make_goal`. By default the family's threshold of its own recogniser.
@@ -88,6 +92,8 @@ class Anonymizer:
             detect=_detector(loaded, detect),
             on_failure=on_failure,
             seed=seed,
+            # With a seed a result must not depend on the pictures before it.
+            book=IdentityBook(goal.judge.threshold) if seed is None else None,
             notes=(*_notes(loaded, attempts), *goal.notes),
         )
 
@@ -159,6 +165,11 @@ def _notes(family: Family, attempts: Sequence[Attempt]) -> tuple[str, ...]:
     if "mask" in methods and (family.parser is None or family.seg_encoder is None):
         raise InputError(
             f"The family {family.name!r} has no parser or segmentation encoder. Choose method 'layers'."
+        )
+    if "swapper" in methods and family.swapper is None:
+        raise InputError(
+            f"The family {family.name!r} has no SwapperNet. Choose method 'layers', or train one for it: "
+            "python -m styleid train-swapper."
         )
     notes = list(family.notes)
     if family.ranking is None:

@@ -89,7 +89,7 @@ def _add_anonymize(commands: Any) -> None:
     parser.add_argument(
         "--level", default="medium", help="how much changes: low, medium or high (%(default)s)"
     )
-    parser.add_argument("--method", help="layers, channels or mask, instead of the level's own")
+    parser.add_argument("--method", help="layers, channels, mask or swapper, instead of the level's own")
     parser.add_argument(
         "--area", help="what may change: eyes, eyes+nose, eyes+nose+mouth, face, face+hair, everything"
     )

@@ -55,7 +55,7 @@ class Recogniser:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Family:
-    """Networks that work together. ``seg_encoder``, ``parser``, ``attributes`` and ``ranking`` may be None: absent.
+    """Networks that work together. ``seg_encoder``, ``parser``, ``attributes``, ``ranking`` and ``swapper`` may be None.
 
     ``recogniser`` may choose what is swapped; ``judge``, trained differently, scores it. ``layers`` are the identity
     layers as published, where no ranking was measured. ``notes`` says for people which parts are another family's.
@@ -71,6 +71,7 @@ class Family:
     parser: nn.Module | None = None
     attributes: nn.Module | None = None
     ranking: Ranking | None = None
+    swapper: nn.Module | None = None
     layers: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     device: torch.device = CPU
@@ -201,6 +202,7 @@ def load_family(
         parser=network(entry.parser),
         attributes=network(entry.attributes),
         ranking=None if entry.ranking is None else _ranking(entry.ranking),
+        swapper=network(entry.swapper),
         layers=entry.layers,
         notes=notes,
         device=where,
@@ -219,6 +221,11 @@ def _check_layers(family: Family) -> None:
                 f"The {role} of family {family.name!r} makes codes of {encoder.config.layers} layers, its generator has "
                 f"{layers}. Choose weights that were made for each other."
             )
+    if family.swapper is not None and family.swapper.num_layers != layers:
+        raise WeightsError(
+            f"The SwapperNet of family {family.name!r} is for {family.swapper.num_layers} layers, its generator has "
+            f"{layers}. Train one for this generator."
+        )
     if family.ranking is not None and family.ranking.num_layers != layers:
         raise WeightsError(
             f"The ranking of family {family.name!r} is for {family.ranking.num_layers} layers, its generator has "

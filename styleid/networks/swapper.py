@@ -92,6 +92,10 @@ class _GroupMapper(nn.Module):
         return torch.sigmoid(self.mapping(pair))
 
 
+# Of a mask's last layer before training: with the leaky ReLU after it, gates begin at about 0.12.
+_CLOSED = -7.0
+
+
 class Swapper(nn.Module):
     """``S(w_s, w_r)``: source and random codes ``[N,L,512]`` -> mask ``[N,L,512]``, 1 in the identity layers.
 
@@ -105,6 +109,13 @@ class Swapper(nn.Module):
         self.course_mapping = _GroupMapper(config)  # spelt as in the release
         self.medium_mapping = _GroupMapper(config)
         self.fine_mapping = _GroupMapper(config)
+
+    @torch.no_grad()
+    def close(self) -> None:
+        """Begin near the plain swap of the identity layers, so that training opens only what it needs."""
+        for group in (self.course_mapping, self.medium_mapping, self.fine_mapping):
+            last = group.mapping[-1]
+            last.bias.fill_(_CLOSED / last.lr_mul)
 
     def forward(self, w_s: Tensor, w_r: Tensor) -> Tensor:
         config = self.config

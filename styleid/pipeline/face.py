@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import InputError, StyleIDError
 from ..faces import AlignedFaces, Face, align_faces, region_mask
-from ..latent import random_targets, swap_channels, swap_layers
+from ..latent import random_targets, swap_channels, swap_codes, swap_layers
 from ..pixel import match_colour, random_target_from_mask
 from ..privacy.levels import Attempt
 from ..privacy.reach import Probe
@@ -156,9 +156,16 @@ def _by_mask(source: SourceFace, attempt: Attempt, family: Family, rng: torch.Ge
     return random_target_from_mask(family, source.labels, rng, identity_layers(family, attempt.widen))
 
 
+def _by_swapper(source: SourceFace, attempt: Attempt, family: Family, rng: torch.Generator) -> Tensor:
+    if family.swapper is None:
+        raise InputError(f"The family {family.name!r} has no SwapperNet.")
+    target = random_targets(family, [rng])
+    return family.decode(swap_codes(family.swapper, source.w_plus, target, attempt.strength)[0])
+
+
 Method = Callable[["SourceFace", Attempt, "Family", torch.Generator], Tensor]
 METHODS: Mapping[str, Method] = MappingProxyType(
-    {"layers": _by_layers, "channels": _by_channels, "mask": _by_mask}
+    {"layers": _by_layers, "channels": _by_channels, "mask": _by_mask, "swapper": _by_swapper}
 )
 
 

@@ -63,7 +63,7 @@ def withheld(tracks: Sequence[Track], settings: Settings, reason: str) -> ImageR
             method=None if track.last is None else track.last.method,
             area=None if track.last is None else track.last.area,
             reason=track.failed or "withheld with its picture",
-            notes=settings.notes,
+            notes=(*settings.notes, *track.notes),
         )
         for track in tracks
     )
@@ -87,7 +87,7 @@ def _report(track: Track, settings: Settings, after: Tensor | None, changed: Ten
         area=None if track.last is None else track.last.area,
         changed_box=_changed_box(track, changed),
         reason=track.failed,
-        notes=settings.notes,
+        notes=(*settings.notes, *track.notes),
     )
 
 

@@ -14,6 +14,7 @@ from ..privacy.levels import Attempt, Search
 
 if TYPE_CHECKING:
     from ..family import Family, Recogniser
+    from ..latent import IdentityBook
 
 __all__ = ["ON_FAILURE", "Box", "Settings"]
 
@@ -26,6 +27,7 @@ Box = tuple[float, float, float, float]
 class Settings:
     """`detect(picture [H, W, 3], boxes or None)` finds the faces; `seed` None draws a secret one per face.
 
+    `book` holds the judge's embeddings of earlier pictures of the run; None where results may not depend on those.
     `search` None takes the attempts in their order; `keeps` names attributes that stay as in the source.
     """
 
@@ -37,6 +39,7 @@ class Settings:
     detect: Callable[[Tensor, Sequence[Box] | None], Sequence[Face]]
     on_failure: str
     seed: int | None
+    book: IdentityBook | None = None
     notes: tuple[str, ...] = ()
 
     @property

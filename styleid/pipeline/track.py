@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from ..faces import AlignedFaces, Face
@@ -16,6 +17,10 @@ from .propose import proposals
 from .settings import Settings
 
 __all__ = ["Track", "guarded_reason"]
+
+
+# Candidates near to somebody of an earlier picture, of which the farthest is worn.
+_SPARES = 4
 
 
 @dataclass(repr=False, eq=False)
@@ -30,6 +35,8 @@ class Track:
     candidate: Candidate | None = None
     failed: str | None = None
     nearest: float | None = None  # the judge's last word
+    judged: Tensor | None = None  # the judge's embedding [1, D] of the candidate
+    notes: tuple[str, ...] = ()
     _prober: Prober | None = None
     _proposals: Iterator[Candidate] = field(default_factory=lambda: iter(()))
 
@@ -60,21 +67,41 @@ class Track:
             return self.candidate.probe.attempt
         return None if self._prober is None else self._prober.last
 
+    def _wear(self, candidate: Candidate, judged: Tensor, *notes: str) -> None:
+        self.candidate, self.judged, self.notes = candidate, judged, notes
+
     def give_up(self, reason: str) -> None:
         """Fail, if not failed already."""
-        self.candidate, self.failed = None, self.failed or reason
+        self.candidate, self.judged, self.notes = None, None, ()
+        self.failed = self.failed or reason
 
-    def advance(self, settings: Settings, sources: Tensor) -> None:
-        """Wear the next candidate that the judge takes for nobody of `sources` [M, D]."""
+    def advance(self, settings: Settings, others: Tensor) -> None:
+        """Wear the next candidate that the judge takes for nobody of `others` [M, D], the people of this picture.
+
+        One that resembles nobody of earlier pictures either is preferred; a run of many pictures may leave none.
+        """
         if self.failed is not None:
             return
+        spare: list[tuple[float, Candidate, Tensor]] = []
         try:
             for candidate in self._proposals:
-                if _hides(candidate, settings, sources):
-                    self.candidate = candidate
+                judged = settings.goal.judge.embed(candidate.composite)
+                if not _farther(judged, others, settings):
+                    continue
+                room = torch.inf if settings.book is None else float(settings.book.nearest(judged))
+                if room > settings.goal.judge.threshold:
+                    self._wear(candidate, judged)
                     return
+                spare.append((room, candidate, judged))
+                if len(spare) == _SPARES:
+                    break
         except Exception as error:  # nothing is worn that was not measured
             self._prober.reason = guarded_reason("judging the new face", error)
+            spare = []
+        if spare:
+            _, candidate, judged = max(spare, key=lambda one: one[0])
+            self._wear(candidate, judged, "its new face resembles one of an earlier picture of this run")
+            return
         self.give_up(self._prober.reason or "no setting of this level moved the face past the threshold")
 
 
@@ -87,8 +114,6 @@ def _wanted(source: SourceFace, settings: Settings) -> Mapping[str, bool]:
     return {name: has[name] for name in settings.keeps if name in has}
 
 
-def _hides(candidate: Candidate, settings: Settings, sources: Tensor) -> bool:
+def _farther(judged: Tensor, others: Tensor, settings: Settings) -> bool:
     """What the verification will ask, on the crop and before the cost of pasting and detecting."""
-    judge = settings.goal.judge
-    judged = judge.embed(candidate.composite)
-    return float(pairwise_identity_distance(judged, sources).min()) > judge.threshold
+    return float(pairwise_identity_distance(judged, others).min()) > settings.goal.judge.threshold

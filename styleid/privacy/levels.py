@@ -30,7 +30,7 @@ class Attempt:
 
     Attributes:
         method: `channels` swaps the best-ranked channels, `layers` the identity layers, `mask` decodes a
-            random face from the source's label map (feature-aware masking).
+            random face from the source's label map (feature-aware masking), `swapper` swaps what a SwapperNet says.
         area: which part of the face is composited, a name of `styleid.faces.AREAS`.
         share: for `channels`, the share of all W+ channels that is swapped, 0..1.
         widen: for `layers` and `mask`, how many neighbours are added on each side of the identity layers.
@@ -95,6 +95,7 @@ _SHARES = (
     1.0,
 )  # the paper swaps 2,500 of 9,216 channels: 0.27
 _WIDER = (0, 1, 2, 3, 5)
+_FURTHER = (1.0, 1.25, 1.5)
 
 SEARCH = Search(
     shares=tuple(
@@ -115,6 +116,7 @@ LADDERS: Mapping[str, tuple[Attempt, ...]] = MappingProxyType(
             Attempt(method="mask", area="face+hair", widen=3),
             Attempt(method="mask", area="everything", widen=3),
         ),
+        "swapper": tuple(Attempt(method="swapper", area="face", strength=strength) for strength in _FURTHER),
     }
 )
 
