@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from .files import write_network
 from .kinds import KINDS
-from .load import load_network
+from .load import load_network, read_weights
 
-__all__ = ["KINDS", "load_network", "write_network"]
+__all__ = ["KINDS", "load_network", "read_weights", "write_network"]

@@ -63,6 +63,13 @@ def write_network(
             f"A {kind} file holds a {expected.network.__name__}, found {type(network).__name__}."
         )
     state = network.state_dict()
+    try:
+        check_shapes(build_network(kind, config), {name: tuple(x.shape) for name, x in state.items()}, kind)
+    except WeightsError as error:
+        raise InputError(
+            f"A {kind} file holds the network as its class builds it, found one that was changed, as load_network "
+            "does for speed. Write what read_weights gives."
+        ) from error
     large = {name for name, x in state.items() if x.ndim > 1 and x.is_floating_point()}
     tensors = {name: (x.to(dtype) if name in large else x).cpu().contiguous() for name, x in state.items()}
     for name, tensor in tensors.items():

@@ -14,9 +14,10 @@ from ..errors import InputError, WeightsError
 from ..weights import resolve, weight_names
 from .containers import READERS
 from .files import read_network
+from .fuse import fuse
 from .kinds import kind_of
 
-__all__ = ["load_network"]
+__all__ = ["load_network", "read_weights"]
 
 OWN_SUFFIX = ".safetensors"
 
@@ -28,7 +29,7 @@ def load_network(
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> nn.Module:
-    """Load one network in evaluation mode, its weights frozen.
+    """Load one network for inference: evaluation mode, weights frozen, batch normalisation folded into convolutions.
 
     Args:
         path: a weight file (``.safetensors`` of this project; ``.pt``, ``.pth`` of the public kinds), or a name in the
@@ -46,13 +47,22 @@ def load_network(
     """
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise InputError(f"Weights are loaded as a floating type such as torch.float32, found {dtype}.")
+    network = fuse(read_weights(path, kind))
+    return network.to(device=device, dtype=dtype).eval().requires_grad_(False)
+
+
+@torch.inference_mode(False)
+def read_weights(path: str | os.PathLike[str], kind: str) -> nn.Module:
+    """The network as its class builds it, in the file's own precision: what ``write_network`` takes.
+
+    Raises WeightsError as ``load_network`` does.
+    """
     kind_of(kind)
     file = _file(path)
     try:
         network = _reader(kind, file.suffix.lower())(file)
     except WeightsError as error:
         raise WeightsError(f"{file.name}: {error}") from error
-    network = network.to(device=device, dtype=dtype).eval().requires_grad_(False)
     network.weights_file = file  # where it came from: what was measured with it names it by its hash
     return network
 

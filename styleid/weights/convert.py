@@ -116,9 +116,9 @@ def _convert(original: Path, kind: str, target: Path, digest: str) -> None:
     import torch
     from safetensors import SafetensorError
 
-    from ..networks import load_network, write_network
+    from ..networks import read_weights, write_network
 
-    network = load_network(original, kind)
+    network = read_weights(original, kind)
     try:
         write_network(network, target, kind, dtype=torch.float32, metadata={"source_sha256": digest})
     except SafetensorError as error:  # how safetensors tells a full disk

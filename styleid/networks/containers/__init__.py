@@ -9,6 +9,8 @@ from types import MappingProxyType
 from torch import nn
 
 from .encoders import read_e4e, read_psp, read_psp_seg
+from .mapper import read_mapper
+from .nvidia import read_nvidia
 from .rosinality import read_rosinality
 
 __all__ = ["READERS"]
@@ -22,9 +24,10 @@ def _torch(reader: Reader) -> dict[str, Reader]:
 
 READERS: Mapping[str, Mapping[str, Reader]] = MappingProxyType(
     {
-        "stylegan2": _torch(read_rosinality),
+        "stylegan2": {**_torch(read_rosinality), ".pkl": read_nvidia},
         "psp": _torch(read_psp),
         "e4e": _torch(read_e4e),
         "psp-seg": _torch(read_psp_seg),
+        "swapper": _torch(read_mapper),
     }
 )
