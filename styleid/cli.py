@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._cli_calibrate import add_calibrate
 from ._cli_evaluate import add_evaluate
+from ._cli_rank import add_rank
 from ._cli_weights import add_weights
 from ._terminal import Bar, complain, printable, say, table
 from .errors import InputError, StyleIDError
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
     add_weights(commands)
     add_calibrate(commands)
-    _add_rank(commands)
+    add_rank(commands, _add_models, _add_engine)
     add_evaluate(commands, _add_models)
     return parser
 
@@ -127,21 +128,6 @@ def _add_anonymize(commands: Any) -> None:
     _add_models(parser)
     _add_engine(parser)
     parser.set_defaults(run=_anonymize)
-
-
-def _add_rank(commands: Any) -> None:
-    parser = commands.add_parser(
-        "rank", help="rank the layers and channels of a family by what carries identity"
-    )
-    parser.add_argument("target", metavar="OUT.safetensors", type=Path, help="the ranking; must not exist")
-    parser.add_argument("--pairs", type=int, default=64, help="random identity pairs (%(default)s)")
-    parser.add_argument("--block", type=int, default=256, help="channels per score (%(default)s)")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of the random identities; no secret (%(default)s)"
-    )
-    _add_models(parser)
-    _add_engine(parser)
-    parser.set_defaults(run=_rank)
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
@@ -241,27 +227,6 @@ def _doctor(args: argparse.Namespace) -> int:
     for check in missing:
         print(f"{check.name}: {check.advice}")
     return 1 if missing else 0
-
-
-def _rank(args: argparse.Namespace) -> int:
-    from .family import load_family
-    from .latent import save_ranking
-    from .latent.rank import rank_family
-
-    if args.target.suffix != ".safetensors" or args.target.exists():
-        raise InputError(f"The ranking is a new .safetensors file, found {str(args.target)!r}.")
-    family = load_family(args.models, device=_device(args.device), engine=args.engine)
-    with Bar() as bar:
-        ranking = rank_family(family, pairs=args.pairs, seed=args.seed, block=args.block, progress=bar.show)
-    save_ranking(ranking, args.target)
-    rows = [("layers", "score")]
-    for width in range(1, len(ranking.window_scores) + 1):
-        window = ranking.best_window(width)
-        score = float(ranking.window_scores[width - 1, window[0]])
-        rows.append((" ".join(map(str, window)), f"{score:.3f}"))
-    print(table(rows))
-    print(f"identity layers: {' '.join(map(str, ranking.layers))}")
-    return 0
 
 
 def _device(name: str) -> str:

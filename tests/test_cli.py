@@ -180,7 +180,15 @@ def test_a_ranking(tmp_path, monkeypatch, tiny_family, capsys):
     assert _run("rank", target, "--pairs", 2, "--block", 512) == 0
     assert "identity layers" in capsys.readouterr().out
     assert load_ranking(target).block == 512
+    assert [path.name for path in tmp_path.iterdir()] == ["r.safetensors"]
     assert _run("rank", target) == 2
+    assert _run("rank", target, "--charts", tmp_path / "charts") == 0
+    assert sorted(path.name for path in (tmp_path / "charts").iterdir()) == [
+        "channels.png",
+        "curves.png",
+        "windows.png",
+    ]
+    assert _run("rank", tmp_path / "x.safetensors", "--estimator", "guess") == 2
 
 
 def test_weights(monkeypatch, capsys):

@@ -3,6 +3,7 @@
 from .channels import top_channels
 from .choose import Chosen, Keep, choose_targets, k_same_targets, parse_keeps
 from .collision import IdentityBook
+from .curves import Curves, channel_curves
 from .edit import edit_codes, learn_direction, load_direction
 from .rank import rank_family
 from .ranking import Ranking, load_ranking, save_ranking
@@ -12,9 +13,11 @@ from .targets import random_targets
 
 __all__ = [
     "Chosen",
+    "Curves",
     "IdentityBook",
     "Keep",
     "Ranking",
+    "channel_curves",
     "choose_targets",
     "edit_codes",
     "k_same_targets",
