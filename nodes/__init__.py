@@ -12,6 +12,7 @@ from .load import StyleIDLoadModels
 from .metrics import StyleIDIdentityDistance
 from .pixel import StyleIDMaskedIdentityBlend, StyleIDRandomTargetFromMask
 from .privacy_report import StyleIDPrivacyReport
+from .ranking import StyleIDRankChannels, StyleIDRankLayers
 from .regions import StyleIDParseFace, StyleIDRegionMask
 from .reidentification import StyleIDIdentityDiversity, StyleIDReidentificationReport
 from .save import StyleIDSaveAnonymizedImage
@@ -28,7 +29,9 @@ _NODES = (
     StyleIDEncodeToWPlus,
     StyleIDDecodeWPlus,
     StyleIDRandomIdentity,
+    StyleIDRankLayers,
     StyleIDSwapIdentityLayers,
+    StyleIDRankChannels,
     StyleIDChannelMask,
     StyleIDSwapChannels,
     StyleIDRandomTargetFromMask,

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..styleid.errors import InputError
+from ..styleid.family import Family
+from ..styleid.latent import Ranking
 from . import _bridge
 
 FAMILY = "STYLEID_FAMILY"
 FACES = "STYLEID_FACES"
 CODES = "STYLEID_CODES"
 LABELS = "STYLEID_LABELS"
+RANKING = "STYLEID_RANKING"
 
 BATCH = 4  # faces per step: small enough that Cancel is answered within seconds on a CPU
 
@@ -112,3 +115,20 @@ def resize_crops(crops: Tensor, size: int) -> Tensor:
         crops.movedim(-1, 1), size=(size, size), mode="bilinear", antialias=True, align_corners=False
     )
     return nchw.movedim(1, -1).clamp(0, 1)
+
+
+def check_ranking(ranking: Ranking, models: Family) -> None:
+    """A ranking belongs to the models it was measured on."""
+    if ranking.num_layers != models.generator.num_layers:
+        raise InputError(
+            f"ranking: these models have {models.generator.num_layers} layers, the ranking is of {ranking.num_layers}. "
+            "Rank with the same models."
+        )
+
+
+def with_ranking(models: Family, ranking: Ranking | None) -> Family:
+    """The models with this ranking in place of their own; None keeps their own."""
+    if ranking is None:
+        return models
+    check_ranking(ranking, models)
+    return replace(models, ranking=ranking)

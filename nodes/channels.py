@@ -8,9 +8,9 @@ from torch import Tensor
 
 from ..styleid.errors import InputError
 from ..styleid.family import Family
-from ..styleid.latent import swap_channels, top_channels
-from ._sockets import CODES, Codes, match_count
-from .latent import MODELS_INPUT, STRENGTH_INPUT
+from ..styleid.latent import Ranking, ramp_channels, swap_channels
+from ._sockets import CODES, Codes, match_count, with_ranking
+from .latent import MODELS_INPUT, RANKING_INPUT, STRENGTH_INPUT
 
 
 class StyleIDChannelMask:
@@ -24,7 +24,7 @@ class StyleIDChannelMask:
     RETURN_NAMES = ("channels", "count")
     OUTPUT_TOOLTIPS = (
         "White where a channel is swapped: one row per layer, 512 columns. Any mask node can invert or combine it.",
-        "How many channels are marked.",
+        "How many channels are swapped: white ones, or the sum of the grey ones.",
     )
 
     @classmethod
@@ -42,20 +42,34 @@ class StyleIDChannelMask:
                         "tooltip": "Share of all channels to mark, best first. The paper's 2,500 of 9,216 is 0.27.",
                     },
                 ),
-            }
+            },
+            "optional": {
+                "ramp": (
+                    "FLOAT",
+                    {
+                        "default": 0.0,
+                        "min": 0.0,
+                        "max": 1.0,
+                        "step": 0.01,
+                        "tooltip": "How softly the mask ends, as a share of all channels: 0 swaps a channel or keeps it, "
+                        "more swaps those around the last place in part.",
+                    },
+                ),
+                "ranking": RANKING_INPUT,
+            },
         }
 
-    def execute(self, *, models: Family, share: float) -> tuple[Tensor, int]:
-        ranking = models.ranking
-        if ranking is None or ranking.channel_scores is None:
+    def execute(
+        self, *, models: Family, share: float, ramp: float | None = None, ranking: Ranking | None = None
+    ) -> tuple[Tensor, int]:
+        ranking = with_ranking(models, ranking).ranking
+        if ranking is None:
             raise InputError(
-                "Channel Mask: these models carry no measured channel ranking. Use 'Swap Identity Layers'."
+                "Channel Mask: these models carry no measured channel ranking. Connect 'Rank Channels'."
             )
-        total = ranking.channel_scores.numel() * ranking.block
-        mask = top_channels(
-            ranking.channel_scores, round(share * total), block=ranking.block
-        )  # [L, 512] bool
-        return mask.float()[None].cpu(), int(mask.sum())
+        count = round(share * ranking.num_channels)
+        mask = ramp_channels(ranking.channel_scores, count, ranking.block, ramp or 0.0)  # [L, 512]
+        return mask[None].cpu(), count
 
 
 class StyleIDSwapChannels:

@@ -9,13 +9,17 @@ from torch import Tensor
 
 from ..styleid.errors import InputError
 from ..styleid.family import Family
-from ..styleid.latent import random_targets, swap_layers
+from ..styleid.latent import Ranking, random_targets, swap_layers
 from ..styleid.pipeline.face import identity_layers
 from ..styleid.randomness import derive_generator
 from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, rerun_key
-from ._sockets import CODES, FAMILY, Codes, in_batches, match_count, square_crops
+from ._sockets import CODES, FAMILY, RANKING, Codes, in_batches, match_count, square_crops, with_ranking
 
 MODELS_INPUT = (FAMILY, {"tooltip": "The networks, from 'Load Models'."})
+RANKING_INPUT = (
+    RANKING,
+    {"tooltip": "A ranking of your own, from 'Rank Layers' or 'Rank Channels', instead of the models'."},
+)
 STRENGTH_INPUT = (
     "FLOAT",
     {
@@ -178,12 +182,21 @@ class StyleIDSwapIdentityLayers:
                     },
                 ),
                 "strength": STRENGTH_INPUT,
-            }
+            },
+            "optional": {"ranking": RANKING_INPUT},
         }
 
     def execute(
-        self, *, models: Family, source: Codes, target: Codes, layers: str, strength: float
+        self,
+        *,
+        models: Family,
+        source: Codes,
+        target: Codes,
+        layers: str,
+        strength: float,
+        ranking: Ranking | None = None,
     ) -> tuple[Codes]:
+        models = with_ranking(models, ranking)
         if not len(source):
             return (source,)
         w_s = source.w_plus  # [N, L, 512]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_rank"]
 
+_CURVE_PAIRS = 16  # the curves take 64 swaps of every pair
 _EPILOG = """An interrupted run goes on when the same command is given again: what is done lies in OUT.unfinished.
 Of a ranking that is there already, --charts draws the charts.
 """
@@ -103,9 +104,15 @@ def _draw(ranking: Ranking, family: Family, folder: Path) -> list[Path]:
     from .latent import channel_curves
 
     folder.mkdir(parents=True, exist_ok=True)
-    how = {name: int(ranking.provenance[name]) for name in ("pairs", "seed")}
+    pairs, seed = (int(ranking.provenance[name]) for name in ("pairs", "seed"))
     with Bar() as bar:
-        curves = channel_curves(family, **how, resume=folder / "curves.unfinished", progress=bar.show)
+        curves = channel_curves(
+            family,
+            pairs=min(pairs, _CURVE_PAIRS),
+            seed=seed,
+            resume=folder / "curves.unfinished",
+            progress=bar.show,
+        )
     charts = {
         "windows": window_chart(ranking),
         "channels": channel_chart(ranking),

@@ -1,6 +1,6 @@
 """W+ codes: swap identity between two of them, rank what carries identity, choose targets, edit."""
 
-from .channels import top_channels
+from .channels import ramp_channels, top_channels
 from .choose import Chosen, Keep, choose_targets, k_same_targets, parse_keeps
 from .collision import IdentityBook
 from .curves import Curves, channel_curves
@@ -25,6 +25,7 @@ __all__ = [
     "load_direction",
     "load_ranking",
     "parse_keeps",
+    "ramp_channels",
     "random_targets",
     "rank_family",
     "save_ranking",

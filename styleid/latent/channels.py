@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..errors import InputError
 
-__all__ = ["top_channels"]
+__all__ = ["ramp_channels", "top_channels"]
 
 
 def top_channels(scores: Tensor, k: int, block: int = 1) -> Tensor:
@@ -38,8 +38,37 @@ def top_channels(scores: Tensor, k: int, block: int = 1) -> Tensor:
     total = scores.numel() * block
     if not 0 <= k <= total:
         raise InputError(f"k counts channels, 0 .. {total} here, found {k}.")
+    return _places(scores, block) < k
+
+
+def ramp_channels(scores: Tensor, k: int, block: int = 1, ramp: float = 0.0) -> Tensor:
+    """Return a soft mask: 1 for the best-scored channels, falling to 0 around the ``k``-th.
+
+    Args:
+        scores, k, block: as in :func:`top_channels`.
+        ramp: how many places of the ranking the fall takes, as a share of all channels, 0 .. 1. The weight falls
+            linearly with the place and is one half at the ``k``-th.
+
+    Returns:
+        Float ``[L, C]`` in 0..1; at ramp 0 that of :func:`top_channels`. A larger ``k`` lowers no weight.
+
+    Raises:
+        InputError: as :func:`top_channels`, or a ramp out of range.
+    """
+    hard = top_channels(scores, k, block)
+    if isinstance(ramp, bool) or not isinstance(ramp, int | float) or not 0 <= ramp <= 1:
+        raise InputError("A ramp is a share of all channels, a number in 0..1.")
+    width = ramp * hard.numel()
+    if width < 1:
+        return hard.to(scores.dtype)
+    middle = _places(scores, block).to(scores.dtype) + 0.5
+    return ((k - middle) / width + 0.5).clamp(0, 1)
+
+
+def _places(scores: Tensor, block: int) -> Tensor:
+    """Place ``[L, C]`` of each channel in the ranking, 0 the best; equal scores keep the order of the code."""
     per_channel = scores.repeat_interleave(block, dim=1)  # [L, C]
     order = per_channel.flatten().argsort(descending=True, stable=True)
-    mask = torch.zeros(total, dtype=torch.bool, device=scores.device)
-    mask[order[:k]] = True
-    return mask.view_as(per_channel)
+    places = torch.empty_like(order)
+    places[order] = torch.arange(order.numel(), device=scores.device)
+    return places.view_as(per_channel)
