@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -70,7 +70,7 @@ class Population:
         """Raises InputError where the networks do not tell the identities apart."""
         w_s = random_targets(family, [derive_generator(seed, i) for i in range(2 * pairs)])
         other = torch.arange(2 * pairs).roll(pairs)  # each identity is the target of its partner
-        embeddings, attributes = measure(family, w_s)
+        embeddings, attributes = _measure(family, map(family.decode, w_s.split(BATCH)))
         d_id = identity_distance(embeddings, embeddings[other]).mean()
         d_attr = attribute_distance(attributes, attributes[other]).mean()
         reference = Reference(0.0, float(d_id), 0.0, float(d_attr))
@@ -78,7 +78,12 @@ class Population:
 
     def distances(self, mask: Tensor) -> Tensor:
         """Mean identity and attribute distance ``[2]`` after a swap of ``mask`` ``[L, C]``."""
-        embeddings, attributes = measure(self.family, swap_channels(self.w_s, self.w_t, mask))
+        return self.distances_of(lambda w_s, w_t: self.family.decode(swap_channels(w_s, w_t, mask)))
+
+    def distances_of(self, swap: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """The same after ``swap``, which makes crops of a few source and target codes."""
+        pairs = zip(self.w_s.split(BATCH), self.w_t.split(BATCH), strict=True)
+        embeddings, attributes = _measure(self.family, (swap(w_s, w_t) for w_s, w_t in pairs))
         d_id = identity_distance(self.embeddings, embeddings)
         d_attr = attribute_distance(self.attributes, attributes)
         return torch.stack([d_id.mean(), d_attr.mean()])
@@ -99,12 +104,10 @@ class Population:
         return disentanglement_score(d_id, d_attr, alpha=alpha, beta=beta, reference=self.reference)
 
 
-@torch.inference_mode()
-def measure(family: Family, codes: Tensor) -> tuple[Tensor, Tensor]:
-    """Embeddings ``[N, D]`` and attribute confidences ``[N, A]`` of decoded codes, on the CPU."""
+def _measure(family: Family, batches: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Embeddings ``[N, D]`` and attribute confidences ``[N, A]`` of crops, on the CPU."""
     embeddings, attributes = [], []
-    for part in codes.split(BATCH):
-        crops = family.decode(part)  # [n, S, S, 3]
+    for crops in batches:  # [n, S, S, 3]
         embeddings.append(family.recogniser.embed(crops))
         attributes.append(family.attribute_confidences(crops))
     return torch.cat(embeddings).cpu(), torch.cat(attributes).cpu()

@@ -27,7 +27,7 @@ from ._population import BATCH, Population
 if TYPE_CHECKING:
     from ..family import Family
 
-__all__ = ["DIRECTIONS", "attributed_distances", "generator_passes"]
+__all__ = ["DIRECTIONS", "attributed_distances", "generator_passes", "see"]
 
 DIRECTIONS = 4  # at equal cost more pairs gain more than more directions
 
@@ -101,7 +101,7 @@ def _gradients(population: Population, sources: range, directions: int, seed: in
     """Gradients ``[2, K, n, L, C]`` of embedding and attributes along K random directions for each source."""
     with torch.inference_mode(False), torch.enable_grad():
         codes = population.w_s[sources.start : sources.stop].clone().requires_grad_(True)
-        outputs = _see(population.family, codes)
+        outputs = see(population.family, codes)
         generators = [derive_generator(seed, b"directions", i) for i in sources]
         result = []
         for output in outputs:
@@ -115,7 +115,7 @@ def _gradients(population: Population, sources: range, directions: int, seed: in
     return gradients
 
 
-def _see(family: Family, codes: Tensor) -> tuple[Tensor, Tensor]:
+def see(family: Family, codes: Tensor) -> tuple[Tensor, Tensor]:
     """Embeddings and attribute confidences of decoded codes, with gradients."""
     weight = next(family.generator.parameters())
     images = family.generator.synthesis(codes.to(device=weight.device, dtype=weight.dtype))
