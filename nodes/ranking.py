@@ -50,7 +50,7 @@ class StyleIDRankLayers:
 
     DISPLAY_NAME = "Rank Layers (StyleID)"
     CATEGORY = "StyleID/latent"
-    DESCRIPTION = "Swaps windows of layers between random identities and measures which one moves identity and keeps attributes."
+    DESCRIPTION = "Swaps windows of layers between random identities and measures which moves identity and keeps attributes."
     FUNCTION = "execute"
     RETURN_TYPES = (RANKING, "STRING", "IMAGE", "STRING")
     RETURN_NAMES = ("ranking", "layers", "chart", "scores")

@@ -279,7 +279,9 @@ def _with_engine(generator: nn.Module, engine: str) -> nn.Module:
 
     if engine not in ENGINES:
         raise InputError(f"The engine is one of {', '.join(ENGINES)}, found {engine!r}.")
-    return accelerate(generator, "bf16" if engine.endswith("bf16") else "fp32")
+    fast = accelerate(generator, "bf16" if engine.endswith("bf16") else "fp32")
+    fast.weights_file = generator.weights_file
+    return fast
 
 
 def _ranking(name: str) -> Ranking:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..errors import StyleIDError
+from ..errors import InputError, StyleIDError
 from ..family import resized
 from ..randomness import derive_generator
 from ._memo import Memo
@@ -102,6 +102,11 @@ def _gradients(population: Population, sources: range, directions: int, seed: in
     with torch.inference_mode(False), torch.enable_grad():
         codes = population.w_s[sources.start : sources.stop].clone().requires_grad_(True)
         outputs = see(population.family, codes)
+        if not all(output.requires_grad for output in outputs):
+            raise InputError(
+                "Attribution needs gradients, which the engine of this family does not compute. Load it with the engine "
+                "'torch', or use the exact estimator."
+            )
         generators = [derive_generator(seed, b"directions", i) for i in sources]
         result = []
         for output in outputs:
