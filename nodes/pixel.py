@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ..styleid.family import Family
-from ..styleid.pixel import masked_blend, random_target_from_mask
+from ..styleid.pixel import COMPOSITES, masked_blend, random_target_from_mask
 from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, generator_for, rerun_key
 from ._sockets import LABELS, Labels, fit_mask, in_batches, match_count, resize_crops, square_crops
 from .latent import MODELS_INPUT, parse_layers
@@ -93,6 +93,14 @@ class StyleIDMaskedIdentityBlend:
                         "broad colours and the target's light and dark.",
                     },
                 ),
+                "composite": (
+                    list(COMPOSITES),
+                    {
+                        "default": "feather",
+                        "tooltip": "How the two are joined. 'feather': a soft edge. 'pyramid': fine detail over a narrow "
+                        "edge, broad tones over a wide one. 'poisson': the target's detail in the source's colours.",
+                    },
+                ),
                 "feather": (
                     "FLOAT",
                     {
@@ -116,6 +124,7 @@ class StyleIDMaskedIdentityBlend:
         target: Tensor,
         area: Tensor,
         match: str,
+        composite: str,
         feather: float,
         face: Tensor | None = None,
     ) -> tuple[Tensor]:
@@ -124,4 +133,7 @@ class StyleIDMaskedIdentityBlend:
         target = match_count(resize_crops(square_crops(target, "target"), size), count, "target")
         area = fit_mask(area, size, size, count, "area")
         face = None if face is None else fit_mask(face, size, size, count, "face")
-        return (masked_blend(source, target, area, face=face, feather=feather, match=match),)
+        blended = masked_blend(
+            source, target, area, face=face, feather=feather, match=match, composite=composite
+        )
+        return (blended,)

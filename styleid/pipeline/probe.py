@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import StyleIDError
 from ..metrics import attributes_preserved, identity_distance
+from ..pixel import masked_blend
 from ..privacy.goal import Goal
 from ..privacy.levels import Attempt
 from ..privacy.reach import Probe
@@ -67,8 +68,8 @@ class Prober:
     def candidate(self, probe: Probe) -> Candidate:
         """What a probe measured, ready to paste."""
         decoded = self._decode(probe.attempt, probe.target)
-        mask = self.source.mask(probe.attempt.area)
-        return Candidate(probe, decoded.crop, mask, decoded.raw, self._composite(decoded, mask))
+        crop, mask, composite = self._dressed(probe.attempt, decoded)
+        return Candidate(probe, crop, mask, decoded.raw, composite)
 
     def forget(self) -> None:
         """Drop the decoded faces; they are decoded again when asked for."""
@@ -86,14 +87,19 @@ class Prober:
             self._decoded[key] = _Decoded(raw, recoloured(self.source, raw, self.grey), swaps)
         return self._decoded[key]
 
-    def _composite(self, decoded: _Decoded, mask: Tensor) -> Tensor:
+    def _dressed(self, attempt: Attempt, decoded: _Decoded) -> tuple[Tensor, Tensor, Tensor]:
+        """The crop to paste [1, S, S, 3], the mask to paste it through [1, S, S], and what that gives."""
+        crop, mask = decoded.crop, self.source.mask(attempt.area)
+        if attempt.composite != "feather":  # which is what pasting through the mask does
+            inside = (mask > 0).float()
+            crop = masked_blend(self.source.crop, crop, inside, match="none", composite=attempt.composite)
         if not bool(torch.isfinite(mask).all()):
             raise StyleIDError("The area's mask holds NaN or infinite values.")
-        return torch.lerp(self.source.crop, decoded.crop, mask[..., None])
+        return crop, mask, torch.lerp(self.source.crop, crop, mask[..., None])
 
     def _measure(self, attempt: Attempt, target: int, decoded: _Decoded) -> Probe:
         source = self.source
-        composite = self._composite(decoded, source.mask(attempt.area))
+        composite = self._dressed(attempt, decoded)[2]
         distances = {
             one.name: float(identity_distance(source.views[one.name].source, one.embed(composite)))
             for one in self.goal.tuners

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from ..errors import InputError
 from .colour import match_colour
+from .composite import COMPOSITES
 
 __all__ = ["masked_blend"]
 
@@ -21,18 +22,23 @@ def masked_blend(
     feather: float = 0.03,
     match: str = "histogram",
     light: float = 0.0,
+    composite: str = "feather",
 ) -> torch.Tensor:
     """Composites target over source in an area; both IMAGE [H, W, 3] or [N, H, W, 3] in 0..1 of one size.
 
     area: mask [H, W] or [N, H, W] in 0..1. face: mask of the same shape, where colours are compared (above 0.5; the
     area by default). feather: width of the ramp *inside* the area's edge as a share of the shorter side; where area
     is 0 the output is the source, bit for bit. match: see `match_colour`. light: 0..1, how far the target takes on
-    the source's low-frequency light inside the area (shadow sides, falloff).
+    the source's low-frequency light inside the area (shadow sides, falloff). composite: "feather"; "pyramid" (each
+    frequency band over its own width); "poisson" (the target's detail, continued from the source's colours at the
+    area's edge; `feather` is not used).
     """
     if not 0 <= feather <= 0.5:
         raise InputError(
             f"The feather is a share of the image's shorter side between 0 and 0.5, found {feather}."
         )
+    if composite not in COMPOSITES:
+        raise InputError(f"There is no composite {composite!r}. Choose one of: {', '.join(COMPOSITES)}.")
     if not 0 <= light <= 1:
         raise InputError(f"The light match is a strength between 0 and 1, found {light}.")
     if tuple(area.shape[-2:]) != tuple(source.shape[-3:-1]) or area.ndim not in (2, 3):
@@ -45,7 +51,7 @@ def masked_blend(
     sources, targets = (image[None] if single else image for image in (source, matched))
     areas = area.reshape(-1, *area.shape[-2:]).expand(len(sources), -1, -1)
     blended = [
-        _composite(s, t.to(s), a.to(s), feather, light)
+        _composite(s, t.to(s), a.to(s), feather, light, composite)
         for s, t, a in zip(sources, targets, areas, strict=True)
     ]
     out = torch.stack(blended) if blended else source.clone()
@@ -53,13 +59,20 @@ def masked_blend(
 
 
 def _composite(
-    source: torch.Tensor, target: torch.Tensor, area: torch.Tensor, feather: float, light: float
+    source: torch.Tensor,
+    target: torch.Tensor,
+    area: torch.Tensor,
+    feather: float,
+    light: float,
+    composite: str,
 ) -> torch.Tensor:
     """One image: source, target [H, W, 3], area [H, W] -> [H, W, 3]."""
     if light > 0:
         target = torch.lerp(target, _relit(target, source, area), light)
-    alpha = inner_feather(area, feather)[..., None]  # [H, W, 1]
-    return torch.where(alpha > 0, torch.lerp(source, target, alpha), source)
+    alpha = area.clamp(0, 1) if composite == "poisson" else inner_feather(area, feather)
+    images = (x.detach().cpu().double().numpy() for x in (source, target, alpha))
+    blended = torch.from_numpy(COMPOSITES[composite](*images).clip(0, 1)).to(source)
+    return torch.where(alpha[..., None] > 0, blended, source)
 
 
 def inner_feather(area: torch.Tensor, feather: float) -> torch.Tensor:

@@ -35,6 +35,7 @@ class Attempt:
         share: for `channels`, the share of all W+ channels that is swapped, 0..1.
         widen: for `layers` and `mask`, how many neighbours are added on each side of the identity layers.
         strength: of the swap, 1 reaches the target identity.
+        composite: how the new face is joined to the source, a name of `styleid.pixel.COMPOSITES`.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Attempt:
     share: float = 0.0
     widen: int = 0
     strength: float = 1.0
+    composite: str = "feather"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,11 +112,10 @@ LADDERS: Mapping[str, tuple[Attempt, ...]] = MappingProxyType(
     {
         "channels": tuple(Attempt(method="channels", area="face", share=share) for share in _SHARES),
         "layers": tuple(Attempt(method="layers", area="face", widen=widen) for widen in _WIDER),
-        "mask": (
-            Attempt(method="mask", area="face", widen=1),
-            Attempt(method="mask", area="face", widen=3),
-            Attempt(method="mask", area="face+hair", widen=3),
-            Attempt(method="mask", area="everything", widen=3),
+        # A face drawn from the labels alone has an outline and a light of its own: its edge is the hardest to hide.
+        "mask": tuple(
+            Attempt(method="mask", area=area, widen=widen, composite="poisson")
+            for widen, area in ((1, "face"), (3, "face"), (3, "face+hair"), (3, "everything"))
         ),
         "swapper": tuple(Attempt(method="swapper", area="face", strength=strength) for strength in _FURTHER),
     }

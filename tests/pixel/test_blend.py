@@ -8,7 +8,7 @@ import torch
 from skimage.exposure import match_histograms
 
 from styleid.errors import InputError
-from styleid.pixel import masked_blend, match_colour
+from styleid.pixel import COMPOSITES, masked_blend, match_colour
 
 
 def pair(size: int = 64) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -115,6 +115,7 @@ def test_wrong_arguments_are_refused() -> None:
         lambda: masked_blend(source, target, area[:32]),
         lambda: masked_blend(source, target, area, feather=-1),
         lambda: masked_blend(source, target, area, match="magic"),
+        lambda: masked_blend(source, target, area, composite="magic"),
         lambda: masked_blend(source, target, area, light=3),
     ):
         with pytest.raises(InputError):
@@ -138,3 +139,48 @@ def test_tone_keeps_the_sources_broad_colour_and_the_targets_lightness_detail() 
     assert torch.allclose(hue, source.mean((0, 1)) / source.mean(), atol=0.05)
     detail = torch.corrcoef(torch.stack([calm.mean(-1).flatten(), target.mean(-1).flatten()]))[0, 1]
     assert detail > 0.8
+
+
+def seam(out: torch.Tensor, area: torch.Tensor) -> float:
+    """The largest step between neighbours across the area's edge."""
+    across = (area[:, 1:] > 0) != (area[:, :-1] > 0)
+    return float((out[:, 1:] - out[:, :-1]).abs().amax(-1)[across].max())
+
+
+@pytest.mark.parametrize("composite", COMPOSITES)
+def test_every_composite_keeps_the_source_outside_and_hides_the_seam(composite: str) -> None:
+    _, _, area = pair()
+    ramp = torch.linspace(0.3, 0.6, 64)
+    source = torch.stack([ramp.expand(64, 64), ramp[:, None].expand(64, 64), ramp.expand(64, 64)], -1)
+    out = masked_blend(source, source + 0.3, area, feather=0.1, match="none", composite=composite)
+    assert torch.equal(out[area == 0], source[area == 0])
+    hard = masked_blend(source, source + 0.3, area, feather=0, match="none")
+    assert seam(out, area) < 0.25 * seam(hard, area)
+    assert torch.equal(masked_blend(source, source, area * 0, composite=composite), source)
+
+
+def test_poisson_keeps_the_targets_detail_in_the_sources_colours() -> None:
+    """Near the edge a target that is only another tone vanishes, its detail stays; far inside it keeps its level."""
+    area, detail = torch.zeros(200, 200), torch.zeros(200, 200, 3)
+    area[20:180, 20:180] = 1
+    detail[20:180:2, 20:180] = 0.05
+    source = torch.full((200, 200, 3), 0.4)
+    out = masked_blend(source, source + 0.3 + detail, area, match="none", composite="poisson")
+    assert torch.allclose(out[20, 60:140], (source + detail)[20, 60:140], atol=0.03)
+    assert (out[22, 100] - out[21, 100]).min() > 0.04  # the stripes
+    assert torch.allclose(out[100, 100], (source + 0.3 + detail)[100, 100], atol=0.03)
+
+
+def test_poisson_solves_large_areas_from_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target, area = pair(96)
+    direct = masked_blend(source, target, area, match="none", composite="poisson")
+    monkeypatch.setattr("styleid.pixel.composite._DIRECT", 500)
+    assert torch.allclose(
+        masked_blend(source, target, area, match="none", composite="poisson"), direct, atol=5e-3
+    )
+
+
+def test_poisson_without_an_edge_takes_the_target() -> None:
+    source, target, _ = pair(16)
+    whole = masked_blend(source, target, torch.ones(16, 16), match="none", composite="poisson")
+    assert torch.allclose(whole, target)
