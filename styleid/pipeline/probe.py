@@ -56,20 +56,28 @@ class Prober:
     _decoded: dict[tuple[Attempt, int], _Decoded] = field(default_factory=dict)
 
     def look(self, attempt: Attempt, areas: Sequence[str], target: int = 0) -> list[Probe]:
-        """Decode `attempt` with the `target`-th random identity and measure it in each area."""
+        """Decode `attempt` with the `target`-th random identity and measure it in each area, joined by its feather."""
         self.last = attempt
         try:
             decoded = self._decode(attempt, target)
-            return [self._measure(replace(attempt, area=area), target, decoded) for area in areas]
+            settings = [replace(attempt, area=area) for area in areas]
+            masks = [self._mask(setting)[..., None] for setting in settings]
+            joined = [torch.lerp(self.source.crop, decoded.crop, mask) for mask in masks]
+            return [self._measure(s, target, decoded, one) for s, one in zip(settings, joined, strict=True)]
         except Exception as error:
             self.reason = guarded_reason(f"the method {attempt.method!r}", error)
             return []
 
     def candidate(self, probe: Probe) -> Candidate:
-        """What a probe measured, ready to paste."""
+        """What a probe measured, joined to the source, measured again and ready to paste."""
         decoded = self._decode(probe.attempt, probe.target)
-        crop, mask, composite = self._dressed(probe.attempt, decoded)
-        return Candidate(probe, crop, mask, decoded.raw, composite)
+        crop, mask = decoded.crop, self._mask(probe.attempt)
+        if probe.attempt.composite != "feather":  # which is what pasting through the mask does
+            inside, join = (mask > 0).float(), probe.attempt.composite
+            crop = masked_blend(self.source.crop, crop, inside, match="none", composite=join)
+        composite = torch.lerp(self.source.crop, crop, mask[..., None])
+        measured = self._measure(probe.attempt, probe.target, decoded, composite)
+        return Candidate(measured, crop, mask, decoded.raw, composite)
 
     def forget(self) -> None:
         """Drop the decoded faces; they are decoded again when asked for."""
@@ -87,19 +95,14 @@ class Prober:
             self._decoded[key] = _Decoded(raw, recoloured(self.source, raw, self.grey), swaps)
         return self._decoded[key]
 
-    def _dressed(self, attempt: Attempt, decoded: _Decoded) -> tuple[Tensor, Tensor, Tensor]:
-        """The crop to paste [1, S, S, 3], the mask to paste it through [1, S, S], and what that gives."""
-        crop, mask = decoded.crop, self.source.mask(attempt.area)
-        if attempt.composite != "feather":  # which is what pasting through the mask does
-            inside = (mask > 0).float()
-            crop = masked_blend(self.source.crop, crop, inside, match="none", composite=attempt.composite)
+    def _mask(self, attempt: Attempt) -> Tensor:
+        mask = self.source.mask(attempt.area)
         if not bool(torch.isfinite(mask).all()):
             raise StyleIDError("The area's mask holds NaN or infinite values.")
-        return crop, mask, torch.lerp(self.source.crop, crop, mask[..., None])
+        return mask
 
-    def _measure(self, attempt: Attempt, target: int, decoded: _Decoded) -> Probe:
+    def _measure(self, attempt: Attempt, target: int, decoded: _Decoded, composite: Tensor) -> Probe:
         source = self.source
-        composite = self._dressed(attempt, decoded)[2]
         distances = {
             one.name: float(identity_distance(source.views[one.name].source, one.embed(composite)))
             for one in self.goal.tuners

@@ -30,7 +30,7 @@ def proposals(prober: Prober, settings: Settings) -> Iterator[Candidate]:
         probes = _keeping(prober, settings.attempts)
     else:
         probes = _ladder(prober, settings.attempts, range(TARGETS))
-    return map(prober.candidate, probes)
+    return (one for one in map(prober.candidate, probes) if one.probe.passed)
 
 
 def _ladder(prober: Prober, attempts: Sequence[Attempt], targets: range) -> Iterator[Probe]:

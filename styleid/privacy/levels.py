@@ -43,7 +43,7 @@ class Attempt:
     share: float = 0.0
     widen: int = 0
     strength: float = 1.0
-    composite: str = "feather"
+    composite: str = "poisson"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +112,11 @@ LADDERS: Mapping[str, tuple[Attempt, ...]] = MappingProxyType(
     {
         "channels": tuple(Attempt(method="channels", area="face", share=share) for share in _SHARES),
         "layers": tuple(Attempt(method="layers", area="face", widen=widen) for widen in _WIDER),
-        # A face drawn from the labels alone has an outline and a light of its own: its edge is the hardest to hide.
-        "mask": tuple(
-            Attempt(method="mask", area=area, widen=widen, composite="poisson")
-            for widen, area in ((1, "face"), (3, "face"), (3, "face+hair"), (3, "everything"))
+        "mask": (
+            Attempt(method="mask", area="face", widen=1),
+            Attempt(method="mask", area="face", widen=3),
+            Attempt(method="mask", area="face+hair", widen=3),
+            Attempt(method="mask", area="everything", widen=3),
         ),
         "swapper": tuple(Attempt(method="swapper", area="face", strength=strength) for strength in _FURTHER),
     }
