@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from . import faces
-from .errors import InputError
+from .errors import InputError, StyleIDError
 from .family import Family, Recogniser, load_family
 from .latent import IdentityBook
+from .pipeline.face import crop_size
 from .pipeline.photo import Photo, split_pictures
 from .pipeline.picture import run_photo
 from .pipeline.settings import ON_FAILURE, Box, Settings
@@ -103,6 +104,7 @@ class Anonymizer:
         progress: Callable[[int, int], None] | None = None,
         *,
         boxes: Sequence[Sequence[Box]] | None = None,
+        wanted: Sequence[Sequence[Mapping[str, bool]]] | None = None,
     ) -> Result:
         """Anonymise pictures, one after the other.
 
@@ -113,6 +115,8 @@ class Anonymizer:
             progress: called with (steps done, steps in all); an exception that it raises cancels the run.
             boxes: per picture, the faces (x0, y0, x1, y1) in pixels instead of the detector's. The finished
                 picture is still searched with the detector, and a face seen there is handled as well.
+            wanted: per picture and face, attributes that the new face should show or not show, as far as one of
+                several random identities does; instead of those that the level keeps.
 
         Returns:
             One result per picture. A face that was missed, failed or not moved enough never is in an output,
@@ -126,6 +130,8 @@ class Anonymizer:
         pictures = split_pictures(images)
         if boxes is not None and len(boxes) != len(pictures):
             raise InputError(f"{len(pictures)} pictures need as many lists of boxes, found {len(boxes)}.")
+        if wanted is not None and len(wanted) != len(pictures):
+            raise InputError(f"{len(pictures)} pictures need as many lists of wishes, found {len(wanted)}.")
         total = _STEPS * len(pictures)
         results = []
         for number, picture in enumerate(pictures):
@@ -135,9 +141,33 @@ class Anonymizer:
                     progress(start + int(share * _STEPS), total)
 
             own = None if boxes is None else boxes[number]
-            results.append(run_photo(Photo.read(picture), self._settings, own, tick))
+            asked = () if wanted is None else wanted[number]
+            results.append(run_photo(Photo.read(picture), self._settings, own, tick, asked))
             tick(1.0)
         return Result(tuple(results))
+
+    def confidences(self, image: Any, names: Sequence[str], *, boxes: Sequence[Box] | None = None) -> Tensor:
+        """What the faces of one picture show: confidences [N, A] of the named attributes, faces as they are found.
+
+        A face that cannot be measured has NaN. Raises InputError for attributes that the family's net does not know.
+        """
+        family = self._settings.family
+        known = () if family.attributes is None else family.attributes.names
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise InputError(
+                f"The attribute net of {family.name!r} does not know {', '.join(unknown)}. It knows: {', '.join(known)}."
+            )
+        pixels = Photo.read(split_pictures([image])[0]).pixels
+        columns = [known.index(name) for name in names]
+        rows = []
+        for face in self._settings.detect(pixels, boxes):
+            try:
+                crop = faces.align_faces(pixels[None], [[face]], crop_size(family)).crops
+                rows.append(family.attribute_confidences(crop)[0, columns])
+            except StyleIDError:
+                rows.append(torch.full((len(columns),), torch.nan))
+        return torch.stack(rows) if rows else torch.zeros(0, len(columns))
 
     def __repr__(self) -> str:
         return f"Anonymizer({self._settings.family!r}, on_failure={self._settings.on_failure!r})"

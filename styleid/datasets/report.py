@@ -14,7 +14,7 @@ from typing import Any, Self, TextIO
 
 from ..errors import InputError
 
-__all__ = ["FileReport", "Journal", "Summary", "partial_of"]
+__all__ = ["FileReport", "Journal", "Summary", "partial_of", "withdraw"]
 
 VERSION = 1
 
@@ -184,6 +184,37 @@ class Journal:
                 "The earlier run had other settings. Repeat them, or start again with --overwrite instead of --resume."
             )
         return {plain["source"]: plain for plain in entries}
+
+
+def withdraw(
+    report: Path, gone: Mapping[str, str], outcome: str, reason: str, head: Mapping[str, Any]
+) -> None:
+    """Change a finished report, line by line: outputs were deleted, `gone` by source and former outcome.
+
+    Their entries take `outcome` and `reason`; `head` is added to what the report says about the run.
+    """
+    temporary = report.with_name(f".{secrets.token_hex(8)}.tmp")
+    with report.open(encoding="utf-8") as old, temporary.open("w", encoding="utf-8") as new:
+        lines = [line for line in iter(old.readline, ' "pictures": [\n') if line]
+        first = json.loads("".join(lines).rstrip().rstrip(",") + "}")
+        counts = Counter(first["summary"])
+        counts.subtract(Counter(gone.values()))
+        counts[outcome] += len(gone)
+        first |= {"summary": {name: count for name, count in sorted(counts.items()) if count}, **head}
+        new.write(json.dumps(first, indent=1)[:-2] + ',\n "pictures": [\n')
+        new.writelines(_withdrawn(line, gone, outcome, reason) for line in old)
+    os.replace(temporary, report)
+
+
+def _withdrawn(line: str, gone: Mapping[str, str], outcome: str, reason: str) -> str:
+    if not line.startswith("{"):
+        return line
+    end = ",\n" if line.endswith(",\n") else "\n"
+    plain = json.loads(line.removesuffix(end))
+    if plain["source"] in gone:
+        faces = [{**face, "outcome": outcome, "reason": reason} for face in plain["faces"]]
+        plain |= {"outcome": outcome, "reason": reason, "output": None, "bytes": None, "faces": faces}
+    return json.dumps(plain) + end
 
 
 def partial_of(report: Path) -> Path:

@@ -7,7 +7,7 @@ faces that the caller lets through by name (on_failure="pass").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -37,6 +37,7 @@ class _Run:
     photo: Photo
     settings: Settings
     digest: bytes | None  # of the picture, when the seed is not secret
+    wanted: Sequence[Mapping[str, bool]] = ()  # per face, where it is not what the settings keep
     tracks: list[Track] = field(default_factory=list)
 
     @property
@@ -71,12 +72,16 @@ class _Run:
 
 @torch.no_grad()
 def run_photo(
-    photo: Photo, settings: Settings, boxes: Sequence[Box] | None, tick: Callable[[float], None]
+    photo: Photo,
+    settings: Settings,
+    boxes: Sequence[Box] | None,
+    tick: Callable[[float], None],
+    wanted: Sequence[Mapping[str, bool]] = (),
 ) -> ImageResult:
     """Anonymise one photograph. `tick(share)` reports progress and may raise to cancel; it is never
     swallowed.
     """
-    run = _Run(photo, settings, None if settings.seed is None else photo.digest())
+    run = _Run(photo, settings, None if settings.seed is None else photo.digest(), wanted)
     pixels = photo.pixels
     try:
         faces = list(settings.detect(pixels, boxes))

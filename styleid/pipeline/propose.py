@@ -24,10 +24,10 @@ CHOICES = 12
 
 def proposals(prober: Prober, settings: Settings) -> Iterator[Candidate]:
     """Candidates that every recogniser of the goal takes for somebody else, the preferred first."""
-    if settings.search is not None:
-        probes = _least(prober, settings.search)
-    elif prober.wanted:
+    if prober.wanted:
         probes = _keeping(prober, settings.attempts)
+    elif settings.search is not None:
+        probes = _least(prober, settings.search)
     else:
         probes = _ladder(prober, settings.attempts, range(TARGETS))
     return (one for one in map(prober.candidate, probes) if one.probe.passed)

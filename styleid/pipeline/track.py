@@ -42,13 +42,21 @@ class Track:
 
     @classmethod
     def begin(
-        cls, index: int, face: Face, seed: int, photo: Tensor, settings: Settings, *, grey: bool
+        cls,
+        index: int,
+        face: Face,
+        seed: int,
+        photo: Tensor,
+        settings: Settings,
+        *,
+        grey: bool,
+        wanted: Mapping[str, bool] | None = None,
     ) -> Track:
         """Measure the face in a photograph [H, W, 3]; a network that fails on it makes the face a failed one."""
         track = cls(index, face, seed)
         try:
             track.aligned, track.source = prepare_face(photo, face, settings.family, settings.recognisers)
-            wanted = _wanted(track.source, settings)
+            wanted = _kept(track.source, settings) if wanted is None else wanted
             track._prober = Prober(track.source, settings.family, settings.goal, seed, grey, wanted)
             track._proposals = proposals(track._prober, settings)
         except Exception as error:  # whatever went wrong, this face was not measured and must not get out
@@ -105,7 +113,7 @@ class Track:
         self.give_up(self._prober.reason or "no setting of this level moved the face past the threshold")
 
 
-def _wanted(source: SourceFace, settings: Settings) -> Mapping[str, bool]:
+def _kept(source: SourceFace, settings: Settings) -> Mapping[str, bool]:
     """By attribute that the level keeps and the attribute net knows: whether the source has it."""
     network = settings.family.attributes
     if network is None:

@@ -6,12 +6,14 @@ from .goal import Goal, calibrate, make_goal, stored_thresholds
 from .levels import LADDERS, LEVELS, SEARCH, Attempt, Level, Search, attempts_for
 from .outcomes import FaceReport, ImageResult, Result
 from .reach import Probe, Reached, frontier, reach
+from .release import Achieved, Release, achieved, assign
 from .verify import Verification, verify_faces
 
 __all__ = [
     "LADDERS",
     "LEVELS",
     "SEARCH",
+    "Achieved",
     "Attempt",
     "FaceReport",
     "Goal",
@@ -19,9 +21,12 @@ __all__ = [
     "Level",
     "Probe",
     "Reached",
+    "Release",
     "Result",
     "Search",
     "Verification",
+    "achieved",
+    "assign",
     "attempts_for",
     "calibrate",
     "frontier",
