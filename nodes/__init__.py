@@ -13,6 +13,7 @@ from .metrics import StyleIDIdentityDistance
 from .pixel import StyleIDMaskedIdentityBlend, StyleIDRandomTargetFromMask
 from .privacy_report import StyleIDPrivacyReport
 from .ranking import StyleIDRankChannels, StyleIDRankLayers
+from .reach import StyleIDReachPrivacyTarget
 from .regions import StyleIDParseFace, StyleIDRegionMask
 from .reidentification import StyleIDIdentityDiversity, StyleIDReidentificationReport
 from .save import StyleIDSaveAnonymizedImage
@@ -42,6 +43,7 @@ _NODES = (
     StyleIDReidentificationReport,
     StyleIDIdentityDiversity,
     StyleIDPrivacyReport,
+    StyleIDReachPrivacyTarget,
     StyleIDAnonymize,
     StyleIDSaveAnonymizedImage,
 )

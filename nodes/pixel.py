@@ -96,7 +96,7 @@ class StyleIDMaskedIdentityBlend:
                 "composite": (
                     list(COMPOSITES),
                     {
-                        "default": "feather",
+                        "default": "poisson",
                         "tooltip": "How the two are joined. 'feather': a soft edge. 'pyramid': fine detail over a narrow "
                         "edge, broad tones over a wide one. 'poisson': the target's detail in the source's colours.",
                     },

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._cli_calibrate import add_calibrate
 from ._cli_evaluate import add_evaluate
+from ._cli_goal import add_goal, goal_settings, release_lines, release_of
 from ._cli_rank import add_rank
 from ._cli_weights import add_weights
 from ._terminal import Bar, complain, printable, say, table
@@ -125,6 +126,7 @@ def _add_anonymize(commands: Any) -> None:
         "--resume", action="store_true", help="go on with an earlier run: keep what it finished"
     )
     parser.add_argument("--max-pixels", type=int, metavar="N", help="refuse larger pictures (120000000)")
+    add_goal(parser)
     _add_models(parser)
     _add_engine(parser)
     parser.set_defaults(run=_anonymize)
@@ -148,7 +150,7 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 def _anonymize(args: argparse.Namespace) -> int:
-    from .datasets import MAX_PIXELS, RunOptions, read_boxes, run_files
+    from .datasets import MAX_PIXELS, RunOptions, read_boxes, release_folder, run_files
 
     if args.seed is not None:
         say(_SEED_WARNING)
@@ -165,6 +167,7 @@ def _anonymize(args: argparse.Namespace) -> int:
                 name: getattr(args, name)
                 for name in ("level", "method", "area", "models", "on_failure", "no_face")
             },
+            **goal_settings(args),
             "own_boxes": args.boxes is not None,
             "identities": "secret" if args.seed is None else "from a seed",
         },
@@ -172,17 +175,21 @@ def _anonymize(args: argparse.Namespace) -> int:
     anonymizer = make_anonymizer(args)
     if hasattr(signal, "SIGTERM"):  # ended from outside, leave nothing half done either
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    release = release_of(args)
     with Bar() as bar:
-        summary = run_files(
-            args.source,
-            args.target,
-            anonymizer,
-            report=args.report,
-            options=options,
-            progress=bar.show,
-            on_file=lambda entry: _tell(entry, bar.write),
-        )
+        run: dict[str, Any] = {
+            "report": args.report,
+            "options": options,
+            "progress": bar.show,
+            "on_file": lambda entry: _tell(entry, bar.write),
+        }
+        if release is None:
+            summary, met = run_files(args.source, args.target, anonymizer, **run), None
+        else:
+            summary, met = release_folder(args.source, args.target, anonymizer, release, **run)
     print(_summary_line(summary))
+    for line in () if met is None else release_lines(met):
+        print(line)
     return 0 if summary.fine else 1
 
 
@@ -196,6 +203,9 @@ def make_anonymizer(args: argparse.Namespace) -> Callable[..., Any]:
         args.seed,
         method=args.method,
         area=args.area,
+        distance=args.distance,
+        far=args.far,
+        recognisers=tuple(args.recogniser),
         on_failure=args.on_failure,
         device=_device(args.device),
         engine=args.engine,

@@ -89,6 +89,106 @@ def low_channel_swap(recipe: Recipe) -> None:
     finish(recipe, 3, models, photo, faces, blend["crops"], region["area"])
 
 
+def low_reach_target(recipe: Recipe) -> None:
+    models, photo, faces = start(
+        recipe,
+        "astronaut",
+        "**Low, by measure**: the least change of each face that reaches a target. Choose *distance* or *false-accept "
+        "rate* in *Reach Privacy Target*, and name the recognisers that must be fooled.",
+    )
+    found = recipe.add(
+        "StyleIDReachPrivacyTarget", 1, width=380, models=models["models"], crops=faces["crops"]
+    )
+    recipe.add(
+        "PreviewAny",
+        1,
+        title="What was chosen, and the frontier",
+        width=380,
+        lines=12,
+        source=found["report"],
+    )
+    recipe.group("Search", 1, 1, GREEN)
+    recipe.note(
+        2,
+        "**The frontier**: everything that was tried. To the right more privacy, upwards more attributes kept; the star is "
+        "what was chosen.\n\nThe recogniser that searches fools itself most easily: *judged* is the one that had no part "
+        "in the search.",
+        title="Reading the chart",
+        width=420,
+    )
+    finish(recipe, 3, models, photo, faces, found["crops"], found["areas"])
+    recipe.add(
+        "StyleIDSaveAnonymizedImage",
+        2,
+        title="Save the chart",
+        width=420,
+        images=found["frontier"],
+        filename_prefix=f"{recipe.name}_chart",
+    )
+    recipe.group("Privacy against attributes", 2, 2, BLUE)
+
+
+def combine_with_inpaint(recipe: Recipe) -> None:
+    models, photo, faces = start(
+        recipe,
+        "astronaut",
+        "**With other nodes**: faces are plain IMAGE crops and areas plain MASKs, so ComfyUI's own nodes fit between. Here "
+        "they find the seam around the new face and repaint it.",
+    )
+    labels, region = area_of(recipe, 1, models, faces, "face")
+    target = recipe.add("StyleIDRandomTargetFromMask", 1, models=models["models"], labels=labels["labels"])
+    blend = recipe.add(
+        "StyleIDMaskedIdentityBlend",
+        1,
+        source=faces["crops"],
+        target=target["crops"],
+        area=region["area"],
+        composite="poisson",
+    )
+    recipe.group("A new face", 1, 1, GREEN)
+    outer = recipe.add("GrowMask", 2, title="Seam: outer edge", mask=region["area"], expand=4)
+    inner = recipe.add("GrowMask", 2, title="Seam: inner edge", mask=region["area"], expand=-8)
+    band = recipe.add(
+        "MaskComposite",
+        2,
+        title="Seam",
+        destination=outer["MASK"],
+        source=inner["MASK"],
+        x=0,
+        y=0,
+        operation="subtract",
+    )
+    picture = recipe.add("MaskToImage", 2, mask=band["MASK"])
+    soft = recipe.add("ImageBlur", 2, title="Soft edges", image=picture["IMAGE"], blur_radius=4, sigma=2.0)
+    seam = recipe.add("ImageToMask", 2, image=soft["IMAGE"], channel="red")
+    recipe.group("The seam as a mask", 2, 2, BLUE)
+    recipe.note(
+        3,
+        "*Blur* stands in for an inpainting model, so that this runs without any checkpoint.\n\nTo use a model: put *Load "
+        "Checkpoint*, *VAE Encode (for Inpainting)* with the seam as mask, *KSampler* (denoise about 0.5) and *VAE Decode* "
+        "in its place. Scale the crops to the model's size with *Upscale Image* before.\n\nRepaint the seam only: a model "
+        "that repaints the face from the original would bring the person back. *Paste Faces Back* checks it.",
+        title="Plug in an inpainting model",
+        width=380,
+    )
+    repainted = recipe.add(
+        "ImageBlur", 3, title="Repaint (stand-in)", width=380, image=blend["crops"], blur_radius=3, sigma=1.5
+    )
+    joined = recipe.add(
+        "ImageCompositeMasked",
+        3,
+        width=380,
+        destination=blend["crops"],
+        source=repainted["IMAGE"],
+        x=0,
+        y=0,
+        resize_source=False,
+        mask=seam["MASK"],
+    )
+    recipe.group("Repaint the seam", 3, 3, GREEN)
+    finish(recipe, 4, models, photo, faces, joined["IMAGE"], outer["MASK"])
+
+
 def medium_layer_swap(recipe: Recipe) -> None:
     models, photo, faces = start(
         recipe,
@@ -306,11 +406,13 @@ RECIPES: dict[str, Callable[[Recipe], None]] = {
     recipe.__name__: recipe
     for recipe in (
         low_channel_swap,
+        low_reach_target,
         medium_layer_swap,
         medium_masked_identity,
         high_full_face,
         group_photo,
         rank_layers_and_channels,
+        combine_with_inpaint,
         privacy_report,
     )
 }

@@ -12,7 +12,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 IDS = sorted(path.stem for path in (ROOT / "web" / "docs").glob("*.md"))
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
-DRAWING = ("StyleIDAnonymize", "StyleIDRandomIdentity", "StyleIDRandomTargetFromMask")
+DRAWING = (
+    "StyleIDAnonymize",
+    "StyleIDRandomIdentity",
+    "StyleIDRandomTargetFromMask",
+    "StyleIDReachPrivacyTarget",
+)
 
 
 @pytest.fixture(params=IDS)

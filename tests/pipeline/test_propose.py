@@ -1,0 +1,103 @@
+"""How a face is offered candidates, on tiny networks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from styleid.pipeline import propose
+from styleid.pipeline.face import look_at
+from styleid.pipeline.probe import Prober
+from styleid.pipeline.propose import proposals
+from styleid.pipeline.reach import reach_faces
+from styleid.pipeline.settings import Settings
+from styleid.privacy import LADDERS, SEARCH, make_goal
+
+
+@pytest.fixture
+def crop(photograph):
+    return photograph(96, 96)[None]  # [1, S, S, 3]
+
+
+@pytest.fixture
+def begin(tiny_family, crop):
+    """begin(wanted, **settings): a prober of the crop, and settings."""
+
+    def make(wanted=None, threshold=0.2, **options):
+        goal = make_goal(tiny_family, distance=threshold)
+        options = {"attempts": LADDERS["layers"], **options}
+        settings = Settings(
+            family=tiny_family, goal=goal, detect=lambda *_: [], on_failure="block", seed=1, **options
+        )
+        source = look_at(crop, tiny_family, settings.recognisers)
+        return Prober(source, tiny_family, goal, 7, wanted=wanted or {}), settings
+
+    return make
+
+
+def test_areas_share_one_decoded_face(begin):
+    prober, _ = begin()
+    probes = prober.look(LADDERS["layers"][-1], ["eyes", "face"])
+    assert prober.passes == 1 and [p.attempt.area for p in probes] == ["eyes", "face"]
+    assert probes[0].change < probes[1].change and probes[0].swaps == probes[1].swaps
+
+
+def test_what_the_encoder_lost_is_not_credited(begin):
+    """Nothing swapped: the composite is far from the source, the decoded face is the reconstruction."""
+    prober, _ = begin(threshold=0.01)
+    (probe,) = prober.look(replace(LADDERS["channels"][0], share=0.0), ["face"])
+    assert probe.distances["tuner"] > 0.01 and not probe.passed
+
+
+def test_only_what_passes_is_offered_and_it_is_measured_as_it_is_joined(begin, crop):
+    prober, settings = begin()
+    candidate = next(proposals(prober, settings))
+    assert candidate.probe.passed
+    outside = candidate.mask[0] == 0
+    assert torch.equal(candidate.composite[0][outside], crop[0][outside])
+    prober, settings = begin(threshold=1.99)
+    assert list(proposals(prober, settings)) == []
+
+
+def test_wanted_attributes_choose_among_identities(begin, monkeypatch):
+    monkeypatch.setattr(propose, "CHOICES", 6)
+    unmet = []
+    for wanted in ({}, {"Male": True, "Smiling": True}, {"Male": False, "Smiling": False}):
+        prober, settings = begin(wanted)
+        candidate = next(proposals(prober, settings))
+        unmet.append(len(candidate.probe.unmet))
+        if wanted and not candidate.probe.unmet:
+            assert prober.passes <= 6
+    assert unmet[0] == 0
+
+
+def test_a_failing_step_is_a_reason_and_no_candidate(begin, monkeypatch):
+    def broken(*_):
+        raise ValueError("secret 4242")
+
+    monkeypatch.setattr("styleid.pipeline.probe.decode_attempt", broken)
+    prober, settings = begin()
+    assert list(proposals(prober, settings)) == []
+    assert "ValueError" in prober.reason and "4242" not in prober.reason
+
+
+def test_reach_changes_each_crop_within_its_area_and_budget(tiny_family, photograph):
+    crops = torch.stack([photograph(96, 96, seed=i) for i in range(2)])
+    goal = make_goal(tiny_family)
+    faces = reach_faces(crops, tiny_family, goal, search=SEARCH, seed=3)
+    for crop, face in zip(crops, faces, strict=True):
+        assert face.probe is not None and face.reached.passes <= SEARCH.passes
+        assert torch.equal(face.crop[face.area == 0], crop[face.area == 0])
+        assert set(face.probe.distances) == {"tuner"} and face.judged > 0
+        assert face.probe.change <= max(p.change for p in face.reached.passing) + 1e-3
+    impossible = reach_faces(crops[:1], tiny_family, make_goal(tiny_family, distance=1.99), seed=3)
+    assert impossible[0].probe is None and torch.equal(impossible[0].crop, crops[0])
+
+
+def test_an_ensemble_must_be_fooled_as_a_whole(tiny_family, photograph):
+    third = replace(tiny_family.judge, name="third", threshold=1.99)
+    goal = make_goal(tiny_family, recognisers=["tuner", third])
+    (face,) = reach_faces(photograph(96, 96)[None], tiny_family, goal, seed=3)
+    assert face.probe is None and set(face.reached.probes[0].distances) == {"tuner", "third"}
