@@ -25,7 +25,7 @@ def match_colour(
 
     mask: [H, W] or [N, H, W]; pixels above 0.5 in it are compared, on both sides. The map is then applied to the
     whole target. method: "histogram" (per channel, as scikit-image's `match_histograms` on the masked pixels),
-    "lab" (mean and variance per CIELAB channel, Reinhard et al. 2001), "tone" (lightness like "lab"; of the colour
+    "lab" (mean and variance per CIELAB channel, Reinhard et al. 2001), "tone" (median and quartiles of lightness; of colour
     only the source's broad tones and half of the target's own, so colour noise of the target stays out), "none".
     """
     if method not in COLOUR_METHODS:
@@ -82,10 +82,18 @@ def _lab(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndarr
 _BROAD, _FINE = 0.1, 0.02
 
 
+# Of lightness: more would turn what is soft in the target into stains.
+_TONE_GAIN = (0.6, 1.4)
+
+
 def _tone(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndarray:
     t, s = rgb2lab(target), rgb2lab(source)
-    gain = np.clip(s[inside, 0].std() / max(t[inside, 0].std(), 1e-3), 0.25, 4.0)
-    t[..., 0] = (t[..., 0] - t[inside, 0].mean()) * gain + s[inside, 0].mean()
+    # Quartiles, not mean and spread: the skin is most of a face, and hair or a dark wall beside it should not count.
+    (low_t, middle_t, high_t), (low_s, middle_s, high_s) = (
+        np.percentile(x[inside, 0], (25, 50, 75)) for x in (t, s)
+    )
+    gain = np.clip((high_s - low_s) / max(high_t - low_t, 1e-3), *_TONE_GAIN)
+    t[..., 0] = (t[..., 0] - middle_t) * gain + middle_s
     side = len(t)
     for c in (1, 2):
         own = _lowpass(t[..., c], inside, _FINE * side) - _lowpass(t[..., c], inside, _BROAD * side)
