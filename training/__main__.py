@@ -12,17 +12,16 @@ from pathlib import Path
 
 import torch
 
-from styleid.family import load_family
-from styleid.latent import rank_family, save_ranking
 from styleid.networks.irse import IRSE
 from styleid.networks.mobilefacenet import MobileFaceNet
 
 from .data import Heads, pack
 from .evaluate import evaluate_autoencoder
-from .export import Entry, edit_manifest, export, register, rounded
+from .export import Entry, edit_manifest, export, rounded
 from .generator import AutoencoderTrainer, Stage
 from .mapping import fit_mapping
 from .parser import evaluate_parser, train_parser
+from .ranking import rank_embedded
 from .recogniser import JUDGE, RECOGNISER, train_recogniser, verification
 from .regressors import evaluate_landmarks, reliable, summary, train_attributes, train_landmarks
 from .segmentation import evaluate_segmentation, train_segmentation
@@ -118,19 +117,7 @@ def main() -> None:
         options.models,
         lambda m: family(m).update({part.replace("-", "_"): f"embedded-{part}" for part in parts}),
     )
-    rank(options.models)
-
-
-def rank(models: Path) -> None:
-    """Rank the layers and channels of the exported family with its own recogniser and attribute net."""
-    path = models / "embedded-ranking.safetensors"
-    ranking = rank_family(load_family("embedded"), pairs=16, block=64, seed=97)
-    save_ranking(ranking, path)
-    figures = {"identity_layers": " ".join(map(str, ranking.layers)), "pairs": 16, "block": 64}
-    register(
-        "embedded-ranking", "ranking", path, models, "scores of layer windows and channel blocks", figures
-    )
-    edit_manifest(models, lambda m: family(m).update({"ranking": "embedded-ranking"}))
+    rank_embedded(options.models)
 
 
 if __name__ == "__main__":
