@@ -17,6 +17,8 @@ from .reach import StyleIDReachPrivacyTarget
 from .regions import StyleIDParseFace, StyleIDRegionMask
 from .reidentification import StyleIDIdentityDiversity, StyleIDReidentificationReport
 from .save import StyleIDSaveAnonymizedImage
+from .swapper import StyleIDSwapperNetSwap, StyleIDTrainSwapperNet
+from .targets import StyleIDChooseTarget, StyleIDEditAttribute
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]
 
@@ -31,10 +33,14 @@ _NODES = (
     StyleIDDecodeWPlus,
     StyleIDRandomIdentity,
     StyleIDRankLayers,
+    StyleIDChooseTarget,
+    StyleIDEditAttribute,
     StyleIDSwapIdentityLayers,
     StyleIDRankChannels,
     StyleIDChannelMask,
     StyleIDSwapChannels,
+    StyleIDSwapperNetSwap,
+    StyleIDTrainSwapperNet,
     StyleIDRandomTargetFromMask,
     StyleIDMaskedIdentityBlend,
     StyleIDIdentityDistance,

@@ -55,7 +55,7 @@ class StyleIDAnonymize:
                     },
                 ),
                 "method": (
-                    [BY_LEVEL, "layers", "channels", "mask"],
+                    [BY_LEVEL, "layers", "channels", "mask", "swapper"],
                     {
                         "default": BY_LEVEL,
                         "tooltip": "How identity is changed. 'by level' takes what the level prescribes.",

@@ -13,6 +13,7 @@ from ._cli_calibrate import add_calibrate
 from ._cli_evaluate import add_evaluate
 from ._cli_goal import add_goal, goal_settings, release_lines, release_of
 from ._cli_rank import add_rank
+from ._cli_swapper import add_train_swapper
 from ._cli_weights import add_weights
 from ._terminal import Bar, complain, printable, say, table
 from .errors import InputError, StyleIDError
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add_weights(commands)
     add_calibrate(commands)
     add_rank(commands, _add_models, _add_engine)
+    add_train_swapper(commands, _add_models, _device)
     add_evaluate(commands, _add_models)
     return parser
 

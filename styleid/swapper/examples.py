@@ -49,6 +49,10 @@ class Examples:
     def __getitem__(self, index: Tensor | slice) -> Examples:
         return Examples(*(getattr(self, part.name)[index] for part in fields(self)))
 
+    def ordinary(self) -> Examples:
+        """The same, in tensors that training can use even if they were made in inference mode."""
+        return Examples(*(getattr(self, part.name).clone() for part in fields(self)))
+
     def __repr__(self) -> str:
         return f"Examples(faces={len(self)})"
 

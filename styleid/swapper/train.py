@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import math
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ __all__ = ["Point", "Trained", "train_swapper"]
 
 log = logging.getLogger(__name__)
 
-_RATE = 0.2  # of Adam, on weights stored at 100 times their effect
+_RATE = 2.0  # of Adam, on weights stored at 100 times their effect
 _WARMUP = 20
 
 
@@ -58,6 +59,8 @@ class Trained:
     mask: Tensor
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def train_swapper(
     family: Family,
     examples: Examples,
@@ -96,6 +99,7 @@ def train_swapper(
     if min(numbers) < 1 or not len(examples) or not len(held_out):
         raise InputError(f"There must be examples, and steps, batch and width of 1 or more; found {numbers}.")
     config = swapper_config(family.generator.num_layers, identity_layers(family), hidden=hidden)
+    family, examples, held_out = _trainable(family), examples.ordinary(), held_out.ordinary()
     plan = {"steps": steps, "batch": batch, "decode_every": decode_every, "seed": seed}
     run = _Run.start(config, weights or Weights(), plan, folder)
     for step in range(run.step, steps):
@@ -110,6 +114,19 @@ def train_swapper(
     with torch.inference_mode():
         mask = network(held_out.w_s, held_out.w_r).mean(0)
     return Trained(network, tuple(run.curve), mask.clone())
+
+
+def _trainable(family: Family) -> Family:
+    """The family with ordinary tensors in the networks that hand gradients on; ComfyUI loads and runs in inference mode."""
+
+    def ordinary(network: Any) -> Any:
+        frozen = network is not None and any(x.is_inference() for x in network.state_dict().values())
+        return copy.deepcopy(network).requires_grad_(False) if frozen else network
+
+    own = replace(family.recogniser, network=ordinary(family.recogniser.network))
+    return replace(
+        family, generator=ordinary(family.generator), recogniser=own, attributes=ordinary(family.attributes)
+    )
 
 
 @dataclass(eq=False, repr=False)

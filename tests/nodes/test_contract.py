@@ -15,6 +15,7 @@ WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 DRAWING = (
     "StyleIDAnonymize",
     "StyleIDRandomIdentity",
+    "StyleIDChooseTarget",
     "StyleIDRandomTargetFromMask",
     "StyleIDReachPrivacyTarget",
 )

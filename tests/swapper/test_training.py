@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import copy
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -158,3 +159,20 @@ def test_charts_are_pictures(tiny_family, examples, held_out):
 
 def test_examples_have_one_row_per_face(examples):
     assert {len(getattr(examples, part.name)) for part in fields(examples)} == {10}
+
+
+def test_training_works_where_comfyui_runs_its_nodes(tiny_family, held_out):
+    """ComfyUI loads networks and runs nodes in inference mode."""
+    with torch.inference_mode():
+        loaded = replace(
+            tiny_family,
+            generator=copy.deepcopy(tiny_family.generator),
+            attributes=copy.deepcopy(tiny_family.attributes),
+            recogniser=replace(tiny_family.recogniser, network=copy.deepcopy(tiny_family.recogniser.network)),
+        )
+        assert next(loaded.generator.parameters()).is_inference()
+        examples = draw_examples(loaded, 8, 3)
+        trained = train_swapper(loaded, examples, held_out, steps=2, hidden=8)
+        assert swap_codes(trained.network, held_out.w_s, held_out.w_r)[1].shape == held_out.w_s.shape
+    outside = train_swapper(tiny_family, examples, held_out, steps=2, hidden=8)
+    assert trained.curve == outside.curve
