@@ -107,7 +107,11 @@ def attack_line(name: str, attack: Row) -> str:
         tars = [f"{far}: {_rate(rate)}" for far, rate in attack["tar"].items() if rate is not None]
         text += f", AUC {_rate(attack['auc'])}, EER {_rate(attack['eer'])}"
         text += f", TAR at FAR {', '.join(tars)}" if tars else ""
-    return text + f"; {attack['not_found']} of {attack['probes']} not found"
+    text += f"; {attack['not_found']} of {attack['probes']} not found"
+    if attack["not_found"]:
+        text += f" (taken for recognised: rank-1 {_rate(attack['rank_conservative']['1'])}"
+        text += f", AUC {_rate(attack['auc_conservative'])})" if attack.get("auc") else ")"
+    return text
 
 
 def _kept_lines(data: Row) -> list[str]:
@@ -131,7 +135,8 @@ def _kept_lines(data: Row) -> list[str]:
     quality = data["quality"]
     known = [f"{name} {quality[name]['mean']:.2f}" for name in ("psnr", "ssim") if "mean" in quality[name]]
     others = [f"{name} {value:.3f}" for name, value in quality.items() if isinstance(value, float)]
-    return [*lines, "quality of the face crops: " + (", ".join([*known, *others]) or "not measured")]
+    lines.append("quality of the face crops: " + (", ".join([*known, *others]) or "not measured"))
+    return lines + [f"{name}: {note}" for name, note in quality.items() if isinstance(note, str)]
 
 
 def _method_lines(data: Row) -> list[str]:

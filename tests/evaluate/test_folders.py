@@ -79,6 +79,24 @@ def test_missing_and_damaged_outputs(run, folders):
     assert err.startswith("bob/1.png: ")
 
 
+def test_a_run_that_withheld_everything(run, folders):
+    for path in sorted((folders / "anon").rglob("*.png"))[1:]:
+        path.unlink()
+    (folders / "anon/ann/1.png").write_bytes(b"no picture")
+    code, out, _ = run()
+    assert code == 1
+    assert "3 withheld" in out and "1 failed" in out and "every picture was withheld" in out
+    assert (folders / "out/distances.png").is_file()
+
+
+def test_what_is_not_computed_says_why(run, monkeypatch):
+    monkeypatch.setattr(
+        "styleid.metrics.perceptual.why_unavailable", lambda name: f"not computed: no {name} here"
+    )
+    out = run("--sample", "0")[1]
+    assert "lpips: not computed: no lpips here\nfid: not computed: no fid here" in out
+
+
 def test_a_picture_that_cannot_be_measured_does_not_stop_the_others(run, folders, monkeypatch):
     from styleid.errors import StyleIDError
 
