@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..family import Recogniser
 from ..networks import load_network
-from ..weights import WeightsEntry, family_entry, family_names, list_weights
+from ..weights import WeightsEntry, calibrated, family_entry, family_names, list_weights
 
 if TYPE_CHECKING:
     from ..family import Family
@@ -93,10 +93,12 @@ def _load(name: str, family: Family) -> tuple[Recogniser, float | None]:
 
 
 def _threshold(entry: WeightsEntry) -> float | None:
-    """From a family that uses it, or from its own measured figures."""
+    """What the user measured, else from a family that uses it, else from its own measured figures."""
+    if (own := calibrated(entry.name)) is not None:
+        return own
     for family in map(family_entry, family_names()):
         for part in (family.recogniser, family.judge):
-            if part.weights == entry.name:
+            if part.weights == entry.name and part.threshold is not None:
                 return part.threshold
-    measured = entry.figures.get("threshold_at_far_0.01")
-    return float(measured) if measured is not None else None
+    figure = entry.figures.get("threshold_at_far_0.01")
+    return float(figure) if figure is not None else None
