@@ -39,7 +39,7 @@ class Prober:
     """Measures changes of one source face; a step that fails is a change that hid nothing.
 
     Attributes:
-        wanted: by attribute, the side of 0.5 that the new face should be on.
+        wanted: by attribute, the side of 0.5 that the new face should be on; `planned` for a set of pictures.
         passes: faces decoded so far.
         reason: why the last failed step failed.
     """
@@ -50,6 +50,7 @@ class Prober:
     seed: int
     grey: bool = False
     wanted: Mapping[str, bool] = field(default_factory=dict)
+    planned: bool = False
     passes: int = 0
     reason: str | None = None
     last: Attempt | None = None

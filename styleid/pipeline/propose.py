@@ -20,6 +20,8 @@ __all__ = ["CHOICES", "TARGETS", "proposals"]
 TARGETS = 3
 # Random identities of which one is chosen by its attributes.
 CHOICES = 12
+# The same where what is wanted was planned for a set of pictures, which a face that misses it would have to leave.
+PLANNED = 36
 
 
 def proposals(prober: Prober, settings: Settings) -> Iterator[Candidate]:
@@ -52,7 +54,7 @@ def _least(prober: Prober, search: Search) -> Iterator[Probe]:
 def _keeping(prober: Prober, attempts: Sequence[Attempt]) -> Iterator[Probe]:
     """The first identity that meets all that is wanted, else the one that meets most; then stronger attempts."""
     others: list[Probe] = []
-    for target in range(CHOICES):
+    for target in range(PLANNED if prober.planned else CHOICES):
         for probe in _ladder(prober, attempts[:1], range(target, target + 1)):
             if probe.unmet:
                 others.append(probe)

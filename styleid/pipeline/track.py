@@ -56,8 +56,11 @@ class Track:
         track = cls(index, face, seed)
         try:
             track.aligned, track.source = prepare_face(photo, face, settings.family, settings.recognisers)
-            wanted = _kept(track.source, settings) if wanted is None else wanted
-            track._prober = Prober(track.source, settings.family, settings.goal, seed, grey, wanted)
+            planned = wanted is not None
+            wanted = wanted if planned else _kept(track.source, settings)
+            track._prober = Prober(
+                track.source, settings.family, settings.goal, seed, grey, wanted, planned=planned
+            )
             track._proposals = proposals(track._prober, settings)
         except Exception as error:  # whatever went wrong, this face was not measured and must not get out
             track.source, track.failed = None, guarded_reason("measuring the face", error)

@@ -21,7 +21,7 @@ RELEASE = Release(attributes=("Male",), sensitive="Young", k=2)
 
 @pytest.fixture
 def anonymizer(tiny_family, make_face, monkeypatch):
-    monkeypatch.setattr(propose, "CHOICES", 4)
+    monkeypatch.setattr(propose, "PLANNED", 4)
     return Anonymizer(
         tiny_family, "high", 1, detect=lambda picture: [make_face(60, 70, 60)], on_failure="blur"
     )
