@@ -11,7 +11,7 @@ from torch import Tensor
 from styleid.family import Family
 from styleid.latent._population import BATCH, Population
 from styleid.latent.attribution import DIRECTIONS, see
-from styleid.networks.stylegan2 import ModulatedConv
+from styleid.networks.stylegan2_layers import ModulatedConv
 from styleid.randomness import derive_generator
 
 __all__ = ["StyleSpace"]

@@ -111,11 +111,11 @@ def result(population: Population, decode: Callable[[Tensor, Tensor], Tensor]) -
 
 
 def head(what: str) -> None:
-    print(f"{what:>6}", *(f"{share:>16.0%}" for share in SHARES))
+    print(f"{what:>6}", *(f"{share:>17.0%}" for share in SHARES))
 
 
 def row(name: str, cells: Sequence[tuple[float, float, float]]) -> None:
-    print(f"{name:>6}", *(f"{a:6.2f}/{b:.2f}/{c:5.3f}" for a, b, c in cells), flush=True)
+    print(f"{name:>6}", *(f"{a:5.2f}/{b:.2f}/{c:6.3f}" for a, b, c in cells), flush=True)
 
 
 def main() -> None:
