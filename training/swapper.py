@@ -24,6 +24,7 @@ from .export import Entry, edit_manifest, export, rounded
 __all__ = ["main"]
 
 WEIGHTS = Weights(lambda_w=0.3, lambda_latent=0.3, lambda_id=3.0, lambda_attr=0.6, margin=0.4)
+RATE = 0.2
 STEPS, EVERY, DECODE_EVERY, EXAMPLES, HELD_OUT = 640, 160, 4, 240, 64
 
 
@@ -37,7 +38,7 @@ def main() -> None:
     held_out = draw_examples(family, HELD_OUT, 11)
     examples = draw_examples(family, EXAMPLES, 12)
     trained = train_swapper(
-        family, examples, held_out, steps=STEPS, every=EVERY, decode_every=DECODE_EVERY, weights=WEIGHTS,
+        family, examples, held_out, steps=STEPS, every=EVERY, decode_every=DECODE_EVERY, weights=WEIGHTS, rate=RATE,
         folder=options.checkpoints,
     )  # fmt: skip
     network = rounded(trained.network)

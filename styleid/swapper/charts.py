@@ -28,12 +28,13 @@ def curve_chart(curve: Sequence[Point]) -> Tensor:
     for name, label in _LOSSES.items():
         values = [getattr(point, name) for point in curve]
         left.plot(steps, [value / max(values[0], 1e-9) for value in values], marker="o", label=label)
-    left.set(title="Held-out losses (first = 1)", xlabel="step", ylim=(0, None))
+    left.set(title="Held-out losses (first = 1)", xlabel="step")
     right.plot(steps, [point.distance for point in curve], marker="o", label="identity distance (judge)")
     right.plot(steps, [point.kept for point in curve], marker="o", label="attributes kept")
     right.plot(steps, [point.opened for point in curve], marker="o", label="mean of the mask")
-    right.set(title="Held-out faces", xlabel="step", ylim=(0, None))
+    right.set(title="Held-out faces", xlabel="step")
     for axes in (left, right):
+        axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
     return draw(figure)

@@ -31,7 +31,6 @@ __all__ = ["Point", "Trained", "train_swapper"]
 
 log = logging.getLogger(__name__)
 
-_RATE = 2.0  # of Adam, on weights stored at 100 times their effect
 _WARMUP = 20
 
 
@@ -70,6 +69,7 @@ def train_swapper(
     batch: int = 8,
     decode_every: int = 10,
     weights: Weights | None = None,
+    rate: float = 2.0,
     hidden: int = 128,
     seed: int = 0,
     every: int = 200,
@@ -85,6 +85,7 @@ def train_swapper(
         decode_every: only every so many steps are decoded for the two losses that look at faces: they cost nearly all
             of the time.
         weights: of the losses.
+        rate: of Adam at its highest; weights are stored at 100 times their effect, and so is the rate.
         hidden: width of the network.
         seed: of the first weights and of the order of the examples.
         every: steps between measurements and checkpoints.
@@ -100,7 +101,7 @@ def train_swapper(
         raise InputError(f"There must be examples, and steps, batch and width of 1 or more; found {numbers}.")
     config = swapper_config(family.generator.num_layers, identity_layers(family), hidden=hidden)
     family, examples, held_out = _trainable(family), examples.ordinary(), held_out.ordinary()
-    plan = {"steps": steps, "batch": batch, "decode_every": decode_every, "seed": seed}
+    plan = {"steps": steps, "batch": batch, "decode_every": decode_every, "rate": rate, "seed": seed}
     run = _Run.start(config, weights or Weights(), plan, folder)
     for step in range(run.step, steps):
         run.advance(family, examples)
@@ -143,7 +144,7 @@ class _Run:
 
     @classmethod
     def start(
-        cls, config: SwapperConfig, weights: Weights, plan: dict[str, int], folder: Path | None
+        cls, config: SwapperConfig, weights: Weights, plan: dict[str, float], folder: Path | None
     ) -> _Run:
         """A fresh run, or the one whose checkpoint lies in the folder."""
         with torch.random.fork_rng(devices=[]):
@@ -151,7 +152,7 @@ class _Run:
             network = Swapper(config)
         network.close()
         settings = {**asdict(config), **asdict(weights), **plan}
-        optimiser = torch.optim.Adam(network.parameters(), _RATE, betas=(0.9, 0.99))
+        optimiser = torch.optim.Adam(network.parameters(), plan["rate"], betas=(0.9, 0.99))
         path = None if folder is None else Path(folder) / "swapper.pt"
         run = cls(network, optimiser, weights, settings, path, [])
         if path is not None and path.exists():
@@ -162,7 +163,7 @@ class _Run:
         """One step. Its examples depend on the seed and the step alone, so a resumed run goes on as it would have."""
         draw = derive_generator(self.settings["seed"], self.step)
         part = examples[torch.randint(len(examples), (self.settings["batch"],), generator=draw)]
-        self.optimiser.param_groups[0]["lr"] = _RATE * self._schedule()
+        self.optimiser.param_groups[0]["lr"] = self.settings["rate"] * self._schedule()
         mask = self.network(part.w_s, part.w_r)
         if self.step % self.settings["decode_every"]:
             loss = self.weights.lambda_w * (_mixed(part, mask) - part.w_truth).square().mean()
