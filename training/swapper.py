@@ -24,8 +24,8 @@ from .export import Entry, edit_manifest, export, rounded
 __all__ = ["main"]
 
 WEIGHTS = Weights(lambda_w=0.3, lambda_latent=0.3, lambda_id=3.0, lambda_attr=0.6, margin=0.4)
-RATE = 0.2
-STEPS, EVERY, DECODE_EVERY, EXAMPLES, HELD_OUT = 640, 160, 4, 240, 64
+RATE = 2.0
+STEPS, EVERY, DECODE_EVERY, EXAMPLES, HELD_OUT = 200, 50, 2, 240, 64
 
 
 def main() -> None:
