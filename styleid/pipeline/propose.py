@@ -56,6 +56,8 @@ def _keeping(prober: Prober, attempts: Sequence[Attempt]) -> Iterator[Probe]:
     others: list[Probe] = []
     for target in range(PLANNED if prober.planned else CHOICES):
         for probe in _ladder(prober, attempts[:1], range(target, target + 1)):
+            if not probe.unmet:  # in haste; joined to the source as it will be, it may show something else
+                probe = prober.candidate(probe).probe
             if probe.unmet:
                 others.append(probe)
             else:
