@@ -1,7 +1,8 @@
-"""IR-SE residual network: the ArcFace recogniser's body (Deng et al. 2019) with squeeze-and-excitation.
+"""IR residual networks: the bodies of ArcFace and its relatives (Deng et al. 2019), with or without squeeze-and-excitation.
 
-The same body carries the recogniser, the pSp encoders, the attribute net and the landmark net. Parameter names
-follow the public IR-SE50 containers.
+The same body carries the recognisers, the pSp encoders, the attribute net and the landmark net. Parameter names
+follow the public IR-SE50 containers. Public code names other variants of it IR-101 (CurricularFace, AdaFace) and iresnet
+(insightface).
 """
 
 from __future__ import annotations
@@ -16,12 +17,33 @@ __all__ = ["IRSE", "IRSEConfig", "irse_body"]
 
 @dataclass(frozen=True, kw_only=True)
 class IRSEConfig:
-    """`units` residual units in each of the four stages, which are `widths` channels wide."""
+    """`units` residual units in each of the four stages, which are `widths` channels wide.
+
+    `block` is `"ir-se"`, `"ir"` (no squeeze-and-excitation) or `"ir-norm"` (a third normalisation instead). `shortcut`
+    says how the first unit of a stage passes its input on where the width stays: `"pool"` takes every second pixel,
+    `"conv"` projects. `last_norm` is `"affine"` or `"plain"` (no scale and shift of its own).
+    """
 
     units: tuple[int, int, int, int] = (3, 4, 14, 3)
     widths: tuple[int, int, int, int] = (64, 128, 256, 512)
     input_size: int = 112
     embedding: int = 512
+    block: str = "ir-se"
+    shortcut: str = "pool"
+    last_norm: str = "affine"
+
+
+_CHOICES = {
+    "block": ("ir-se", "ir", "ir-norm"),
+    "shortcut": ("pool", "conv"),
+    "last_norm": ("affine", "plain"),
+}
+
+
+def _check(config: IRSEConfig) -> None:
+    for field, known in _CHOICES.items():
+        if getattr(config, field) not in known:
+            raise ValueError(f"{field} is one of {', '.join(known)}, found {getattr(config, field)!r}")
 
 
 class SEModule(nn.Module):
@@ -37,24 +59,28 @@ class SEModule(nn.Module):
         return x * gate.sigmoid()
 
 
-class BottleneckIRSE(nn.Module):
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+class BottleneckIR(nn.Module):
+    def __init__(self, inputs: int, outputs: int, stride: int, *, block: str, project: bool) -> None:
         super().__init__()
         self.shortcut_layer: nn.Module
-        if inputs == outputs:
-            self.shortcut_layer = nn.MaxPool2d(1, stride)
-        else:
+        if project:
             self.shortcut_layer = nn.Sequential(
                 nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
             )
-        self.res_layer = nn.Sequential(
+        else:
+            self.shortcut_layer = nn.Identity() if stride == 1 else nn.MaxPool2d(1, stride)
+        layers: list[nn.Module] = [
             nn.BatchNorm2d(inputs),
             nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False),
             nn.PReLU(outputs),
             nn.Conv2d(outputs, outputs, 3, stride, 1, bias=False),
             nn.BatchNorm2d(outputs),
-            SEModule(outputs),
-        )
+        ]
+        if block == "ir-norm":
+            layers.insert(2, nn.BatchNorm2d(outputs))
+        elif block == "ir-se":
+            layers.append(SEModule(outputs))
+        self.res_layer = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.res_layer(x) + self.shortcut_layer(x)
@@ -62,6 +88,7 @@ class BottleneckIRSE(nn.Module):
 
 def irse_body(config: IRSEConfig, input_nc: int = 3) -> tuple[nn.Sequential, nn.Sequential]:
     """The stem and the four stages; the first unit of each stage halves the resolution."""
+    _check(config)
     stem = config.widths[0]
     input_layer = nn.Sequential(
         nn.Conv2d(input_nc, stem, 3, 1, 1, bias=False), nn.BatchNorm2d(stem), nn.PReLU(stem)
@@ -70,7 +97,9 @@ def irse_body(config: IRSEConfig, input_nc: int = 3) -> tuple[nn.Sequential, nn.
     inputs = stem
     for count, width in zip(config.units, config.widths, strict=True):
         for index in range(count):
-            units.append(BottleneckIRSE(inputs, width, 2 if index == 0 else 1))
+            project = inputs != width or (index == 0 and config.shortcut == "conv")
+            stride = 2 if index == 0 else 1
+            units.append(BottleneckIR(inputs, width, stride, block=config.block, project=project))
             inputs = width
     return input_layer, nn.Sequential(*units)
 
@@ -89,7 +118,7 @@ class IRSE(nn.Module):
             nn.Dropout(0.4),
             nn.Flatten(),
             nn.Linear(config.widths[-1] * side * side, config.embedding),
-            nn.BatchNorm1d(config.embedding),
+            nn.BatchNorm1d(config.embedding, affine=config.last_norm == "affine"),
         )
 
     def forward(self, x: Tensor) -> Tensor:

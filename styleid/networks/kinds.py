@@ -13,13 +13,18 @@ import torch
 from torch import nn
 
 from ..errors import WeightsError
+from .bisenet import BiSeNet, BiSeNetConfig
 from .heads import AttributeConfig, AttributeNet, LandmarkConfig, LandmarkNet
+from .inception_resnet import InceptionResnet, InceptionResnetConfig
 from .irse import IRSE, IRSEConfig
 from .mobilefacenet import MobileFaceNet, MobileFaceNetConfig
+from .mobilenet40 import MobileNet40, MobileNet40Config
+from .parsenet import ParseNet, ParseNetConfig
 from .psp import Encoder, EncoderConfig, build_encoder
 from .stylegan2 import Generator, GeneratorConfig
 from .swapper import Swapper, SwapperConfig
 from .unet import ParserConfig, UNetParser
+from .unet_styleid import StyleIDUNet, StyleIDUNetConfig
 
 __all__ = ["KINDS", "Kind", "build_network", "config_of", "kind_of"]
 
@@ -42,9 +47,18 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "e4e": Kind(EncoderConfig, Encoder, build_encoder),
         "psp-seg": Kind(EncoderConfig, Encoder, build_encoder),
         "ir-se": Kind(IRSEConfig, IRSE),
+        "ir-se50": Kind(IRSEConfig, IRSE),
+        "curricularface": Kind(IRSEConfig, IRSE),
+        "adaface": Kind(IRSEConfig, IRSE),
+        "iresnet": Kind(IRSEConfig, IRSE),
+        "facenet": Kind(InceptionResnetConfig, InceptionResnet),
         "mobilefacenet": Kind(MobileFaceNetConfig, MobileFaceNet),
         "unet-parser": Kind(ParserConfig, UNetParser),
         "attributes": Kind(AttributeConfig, AttributeNet),
+        "celeba40": Kind(MobileNet40Config, MobileNet40),
+        "bisenet": Kind(BiSeNetConfig, BiSeNet),
+        "parsenet": Kind(ParseNetConfig, ParseNet),
+        "styleid-unet": Kind(StyleIDUNetConfig, StyleIDUNet),
         "landmarks": Kind(LandmarkConfig, LandmarkNet),
         "swapper": Kind(SwapperConfig, Swapper),
     }

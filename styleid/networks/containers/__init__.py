@@ -11,6 +11,15 @@ from torch import nn
 from .encoders import read_e4e, read_psp, read_psp_seg
 from .mapper import read_mapper
 from .nvidia import read_nvidia
+from .parsers import read_bisenet, read_celeba40, read_parsenet, read_styleid_unet
+from .recognisers import (
+    read_adaface,
+    read_curricularface,
+    read_facenet,
+    read_ir_se50,
+    read_iresnet,
+    read_iresnet_onnx,
+)
 from .rosinality import read_rosinality
 
 __all__ = ["READERS"]
@@ -29,5 +38,14 @@ READERS: Mapping[str, Mapping[str, Reader]] = MappingProxyType(
         "e4e": _torch(read_e4e),
         "psp-seg": _torch(read_psp_seg),
         "swapper": _torch(read_mapper),
+        "ir-se50": _torch(read_ir_se50),
+        "curricularface": _torch(read_curricularface),
+        "adaface": {".safetensors": read_adaface},
+        "iresnet": {**_torch(read_iresnet), ".onnx": read_iresnet_onnx},
+        "facenet": _torch(read_facenet),
+        "celeba40": _torch(read_celeba40),
+        "bisenet": _torch(read_bisenet),
+        "parsenet": _torch(read_parsenet),
+        "styleid-unet": _torch(read_styleid_unet),
     }
 )
