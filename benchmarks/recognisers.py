@@ -4,7 +4,7 @@
 
 REFERENCES is a folder with checkouts of facexlib, CurricularFace, facenet-pytorch, insightface and StyleID. Each row gives
 the largest absolute difference, and the time and the peak memory of the process divided by the public code's. Times are
-taken in turns; SegFormer is compared with transformers' own class.
+taken in turns.
 """
 
 from __future__ import annotations
@@ -78,21 +78,6 @@ def bisenet(network: nn.Module, x: Tensor) -> Tensor:
     return ordered
 
 
-def segformer(network: nn.Module, x: Tensor) -> Tensor:
-    logits = network(pixel_values=(x - IMAGENET[0]) / IMAGENET[1]).logits
-    return F.interpolate(logits, size=x.shape[-2:], mode="bilinear", align_corners=False)
-
-
-def build_segformer(references: Path) -> nn.Module:
-    from transformers import SegformerConfig, SegformerForSemanticSegmentation
-
-    return SegformerForSemanticSegmentation(
-        SegformerConfig(
-            depths=[3, 6, 40, 3], hidden_sizes=[64, 128, 320, 512], decoder_hidden_size=768, num_labels=19
-        )
-    )
-
-
 def arcface(name: str) -> Callable[[Path], nn.Module]:
     folder = "insightface/recognition/arcface_torch/backbones"
     return lambda references: getattr(module(references / folder, "iresnet"), name)()
@@ -149,7 +134,6 @@ CASES = [
         512,
         unit=True,
     ),
-    Case("segformer", build_segformer, segformer, 512, ".safetensors", unit=True),
 ]
 
 
@@ -177,10 +161,6 @@ def container(case: Case, network: nn.Module, folder: Path) -> Path:
         torch.onnx.export(
             network, example, path, input_names=list(axes), dynamic_axes=axes, opset_version=11, dynamo=False
         )
-    elif case.suffix == ".safetensors":
-        from safetensors.torch import save_file
-
-        save_file(network.state_dict(), path, metadata={"format": "pt"})
     else:
         torch.save(case.wrap(network.state_dict()), path)
     return path

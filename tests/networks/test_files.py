@@ -16,13 +16,18 @@ from torch import nn
 
 from styleid.errors import InputError, WeightsError
 from styleid.networks import KINDS, load_network, write_network
+from styleid.networks.bisenet import BiSeNetConfig
 from styleid.networks.heads import AttributeConfig, LandmarkConfig
+from styleid.networks.inception_resnet import InceptionResnetConfig
 from styleid.networks.irse import IRSEConfig
 from styleid.networks.mobilefacenet import MobileFaceNetConfig
+from styleid.networks.mobilenet40 import MobileNet40Config
+from styleid.networks.parsenet import ParseNetConfig
 from styleid.networks.psp import EncoderConfig
 from styleid.networks.stylegan2 import GeneratorConfig
 from styleid.networks.swapper import SwapperConfig
 from styleid.networks.unet import ParserConfig
+from styleid.networks.unet_styleid import StyleIDUNetConfig
 
 UNITS, WIDTHS = (1, 1, 1, 1), (16, 16, 16, 32)
 CONFIGS = {
@@ -35,6 +40,15 @@ CONFIGS = {
         layers=6, units=UNITS, widths=WIDTHS, input_nc=19, input_size=32, pool=2, hidden=32
     ),
     "ir-se": IRSEConfig(units=UNITS, widths=WIDTHS, input_size=32),
+    "ir-se50": IRSEConfig(units=UNITS, widths=WIDTHS, input_size=32),
+    "curricularface": IRSEConfig(units=UNITS, widths=WIDTHS, input_size=32, block="ir", last_norm="plain"),
+    "adaface": IRSEConfig(units=UNITS, widths=WIDTHS, input_size=32, block="ir-norm", last_norm="plain"),
+    "iresnet": IRSEConfig(units=UNITS, widths=WIDTHS, input_size=32, block="ir-norm", shortcut="conv"),
+    "facenet": InceptionResnetConfig(blocks=(1, 1, 1)),
+    "celeba40": MobileNet40Config(widths=(8,) * 14),
+    "bisenet": BiSeNetConfig(widths=(8, 8, 8, 8), context=8, auxiliary=8),
+    "parsenet": ParseNetConfig(widths=(8, 8), blocks=1),
+    "styleid-unet": StyleIDUNetConfig(widths=(4, 4, 4, 4, 4)),
     "mobilefacenet": MobileFaceNetConfig(width=0.25, blocks=(1, 1, 1), input_size=32),
     "unet-parser": ParserConfig(widths=(8, 8, 8), input_size=32),
     "attributes": AttributeConfig(
@@ -43,7 +57,12 @@ CONFIGS = {
     "landmarks": LandmarkConfig(units=UNITS, widths=WIDTHS, input_size=32, hidden=16),
     "swapper": SwapperConfig(hidden=16),
 }
-INPUTS = {"stylegan2": (2, 512), "swapper": (2, 18, 512), "psp-seg": (2, 19, 32, 32)}
+INPUTS = {
+    "facenet": (2, 3, 96, 96),
+    "stylegan2": (2, 512),
+    "swapper": (2, 18, 512),
+    "psp-seg": (2, 19, 32, 32),
+}
 
 
 def tiny(kind: str) -> nn.Module:
