@@ -142,6 +142,8 @@ def public(case: Case, references: Path) -> nn.Module:
     torch.manual_seed(0)
     network = case.build(references)
     for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):  # some public initial values overflow in deep networks
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
         if isinstance(layer, nn.PReLU):
             nn.init.uniform_(layer.weight, 0.1, 0.4)
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):

@@ -33,7 +33,7 @@ class DoubleConv(nn.Module):
 class Up(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv = DoubleConv(inputs, outputs)
+        self.conv = DoubleConv(2 * outputs, outputs)
         self.up = nn.ConvTranspose2d(inputs, outputs, 2, 2)
 
     def forward(self, skip: Tensor, x: Tensor) -> Tensor:
