@@ -2,7 +2,8 @@
 
     python benchmarks/recognisers.py REFERENCES [--kinds ir-se50 bisenet ...] [--batch 1] [--rounds 5]
 
-REFERENCES is a folder with checkouts of facexlib, CurricularFace, facenet-pytorch, insightface and StyleID. Each row gives
+REFERENCES is a folder with checkouts of facexlib, CurricularFace, CVLface (which needs fvcore), facenet-pytorch,
+insightface and StyleID. Each row gives
 the largest absolute difference, and the time and the peak memory of the process divided by the public code's. Times are
 taken in turns.
 """
@@ -23,6 +24,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -30,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from styleid.networks import load_network
 
 IMAGENET = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[:, :, None, None]
+CVLFACE = "CVLface/cvlface/research/recognition/code/run_v1/models/iresnet"
 OFFICIAL = [0, 1, 6, 7, 4, 5, 3, 8, 9, 15, 2, 10, 11, 12, 17, 16, 18, 13, 14]
 
 
@@ -100,6 +103,14 @@ CASES = [
         normalised,
         112,
     ),
+    Case(
+        "adaface",
+        lambda r: module(r / CVLFACE, "model").IR_101([112, 112]),
+        normalised,
+        112,
+        ".safetensors",
+        wrap=lambda state: {f"model.net.{name}": x for name, x in state.items()},
+    ),
     *(
         Case("iresnet", arcface(f"iresnet{depth}"), normalised, 112, suffix)
         for depth in (18, 50, 100)
@@ -138,21 +149,28 @@ CASES = [
 
 
 def public(case: Case, references: Path) -> nn.Module:
-    """The public network with seeded weights, and statistics that are not those of a fresh network."""
+    """The public network with seeded weights, and statistics near those of its own activations, as after training.
+
+    Statistics that do not fit let deep networks overflow, or give every picture the same output.
+    """
     torch.manual_seed(0)
-    network = case.build(references)
+    network = case.build(references).requires_grad_(False).train()
+    norms = [x for x in network.modules() if isinstance(x, nn.modules.batchnorm._BatchNorm)]
     for layer in network.modules():
-        if isinstance(layer, nn.Conv2d):  # some public initial values overflow in deep networks
+        if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
         if isinstance(layer, nn.PReLU):
             nn.init.uniform_(layer.weight, 0.1, 0.4)
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            layer.running_mean.normal_(0, 0.1)
-            layer.running_var.uniform_(0.5, 1.5)
-            if layer.affine:
-                nn.init.uniform_(layer.weight, 0.5, 1.5)
-                nn.init.normal_(layer.bias, 0, 0.1)
-    return network.eval().requires_grad_(False)
+    for norm in norms:
+        norm.momentum = 1.0
+        if norm.affine:
+            nn.init.uniform_(norm.weight, 0.5, 1.5)
+            nn.init.normal_(norm.bias, 0, 0.1)
+    case.call(network, picture(case, 4))
+    for norm in norms:
+        norm.running_mean += 0.2 * norm.running_var.sqrt() * torch.randn_like(norm.running_mean)
+        norm.running_var *= 0.5 + torch.rand_like(norm.running_var)
+    return network.eval()
 
 
 def container(case: Case, network: nn.Module, folder: Path) -> Path:
@@ -164,12 +182,17 @@ def container(case: Case, network: nn.Module, folder: Path) -> Path:
             network, example, path, input_names=list(axes), dynamic_axes=axes, opset_version=11, dynamo=False
         )
     else:
-        torch.save(case.wrap(network.state_dict()), path)
+        save = save_file if case.suffix == ".safetensors" else torch.save
+        save(case.wrap(network.state_dict()), path)
     return path
 
 
 def picture(case: Case, batch: int) -> Tensor:
-    x = torch.rand(batch, 3, case.side, case.side, generator=torch.Generator().manual_seed(1))
+    """Blurred colours with noise: pictures that differ in more than their noise."""
+    draw = torch.Generator().manual_seed(batch)
+    size = (case.side, case.side)
+    colours = F.interpolate(torch.rand(batch, 3, 4, 4, generator=draw), size=size, mode="bilinear")
+    x = 0.8 * colours + 0.2 * torch.rand(batch, 3, *size, generator=draw)
     return x if case.unit else x * 2 - 1
 
 
@@ -223,6 +246,9 @@ def alone(index: int, who: str, path: Path, references: Path, batch: int) -> Non
             if case.suffix in (".pt", ".pth"):
                 found = torch.load(path, map_location="cpu", weights_only=True)
                 network.load_state_dict(found.get("model_state_dict", found))
+            elif case.suffix == ".safetensors":
+                found = {name.removeprefix("model.net."): x for name, x in load_file(path).items()}
+                network.load_state_dict(found)
             case.call(network.eval(), x)
     status = Path("/proc/self/status").read_text()  # getrusage would count the parent's memory before exec
     print(int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024)

@@ -21,6 +21,7 @@ from .mobilefacenet import MobileFaceNet, MobileFaceNetConfig
 from .mobilenet40 import MobileNet40, MobileNet40Config
 from .parsenet import ParseNet, ParseNetConfig
 from .psp import Encoder, EncoderConfig, build_encoder
+from .segformer import SegFormer, SegFormerConfig
 from .stylegan2 import Generator, GeneratorConfig
 from .swapper import Swapper, SwapperConfig
 from .unet import ParserConfig, UNetParser
@@ -59,6 +60,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "bisenet": Kind(BiSeNetConfig, BiSeNet),
         "parsenet": Kind(ParseNetConfig, ParseNet),
         "styleid-unet": Kind(StyleIDUNetConfig, StyleIDUNet),
+        "segformer": Kind(SegFormerConfig, SegFormer),
         "landmarks": Kind(LandmarkConfig, LandmarkNet),
         "swapper": Kind(SwapperConfig, Swapper),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,6 @@ def test_exports_give_the_same_embeddings(network, tmp_path: Path, folded: bool,
     assert x.grad.abs().sum() > 0
 
 
-@pytest.mark.slow
 def test_the_newer_exporter_is_read_too(network, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     path = tmp_path / "net.onnx"
@@ -123,9 +123,75 @@ def cut_tensor(graph) -> None:
     weights.raw_data = weights.raw_data[:-8]
 
 
+def reshaped(target: list[int], **options: int) -> Callable:
+    """Reshape to a constant shape in the place of Flatten."""
+
+    def change(graph) -> None:
+        shape = onnx.numpy_helper.from_array(np.array(target), "shape")
+        graph.initializer.append(shape)
+        flatten = next(node for node in graph.node if node.op_type == "Flatten")
+        new = onnx.helper.make_node("Reshape", [flatten.input[0], "shape"], list(flatten.output), **options)
+        flatten.CopyFrom(new)
+
+    return change
+
+
+def counted(entry: int, last: int = -1) -> Callable:
+    """Reshape to a computed shape: entry ``entry`` of the shape of its input, then ``last``."""
+
+    def change(graph) -> None:
+        place = next(index for index, node in enumerate(graph.node) if node.op_type == "Flatten")
+        flatten = graph.node[place]
+        for name, values in (("entry", entry), ("axis", [0]), ("last", [last])):
+            graph.initializer.append(onnx.numpy_helper.from_array(np.array(values), name))
+        make, value = onnx.helper.make_node, flatten.input[0]
+        for node in (
+            make("Shape", [value], ["sizes"]),
+            make("Gather", ["sizes", "entry"], ["size"], axis=0),
+            make("Unsqueeze", ["size", "axis"], ["row"]),
+            make("Concat", ["row", "last"], ["target"], axis=0),
+        ):
+            graph.node.insert(place, node)
+            place += 1
+        graph.node[place].CopyFrom(make("Reshape", [value, "target"], list(flatten.output)))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change", [*map(reshaped, ([-1, 96], [0, -1], [1, -1], [0, 96])), counted(0), counted(0, 96)]
+)
+def test_reshape_may_take_the_place_of_flatten(network, tmp_path: Path, change) -> None:
+    path = changed(exported(network, tmp_path / "net.onnx", opset_version=17), change)
+    x = torch.rand(2, 3, 32, 32) * 2 - 1
+    torch.testing.assert_close(load_network(path, "iresnet")(x), network(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *map(reshaped, ([-1], [24, -1], [-1, 24], [0, 0, -1], [-1, 48], [0, 0], [-1, -1])),
+        reshaped([0, -1], allowzero=1),
+        counted(1),
+        counted(0, 48),
+    ],
+)
+def test_reshape_to_anything_but_one_row_an_image_is_refused(network, tmp_path: Path, change) -> None:
+    path = changed(exported(network, tmp_path / "net.onnx", opset_version=17), change)
+    with pytest.raises(WeightsError, match="iresnet"):
+        load_network(path, "iresnet")
+
+
+def loop(graph) -> None:
+    """The last residual sum is what the second unit starts from."""
+    adds = [node for node in graph.node if node.op_type == "Add"]
+    adds[-1].output[0] = adds[0].output[0]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (loop, "one origin"),
         (rename_operator, "Tanh"),
         (another_stride, "3x3 convolution of stride 1"),
         (rewire, "with Add"),

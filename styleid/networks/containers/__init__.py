@@ -21,6 +21,7 @@ from .recognisers import (
     read_iresnet_onnx,
 )
 from .rosinality import read_rosinality
+from .segformer import read_segformer
 
 __all__ = ["READERS"]
 
@@ -47,5 +48,6 @@ READERS: Mapping[str, Mapping[str, Reader]] = MappingProxyType(
         "bisenet": _torch(read_bisenet),
         "parsenet": _torch(read_parsenet),
         "styleid-unet": _torch(read_styleid_unet),
+        "segformer": {".safetensors": read_segformer},
     }
 )

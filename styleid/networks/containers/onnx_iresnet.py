@@ -30,8 +30,9 @@ _KNOWN = frozenset(
         "Shape",
         "Concat",
         "Slice",
+        "Gather",
+        "Unsqueeze",
     }
-    | {"Gather", "Unsqueeze"}
 )
 
 
@@ -47,6 +48,11 @@ def state_of_onnx(path: Path) -> dict[str, Tensor]:
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise WeightsError(
             f"Expected an ONNX graph with one input and one output, found {len(graph.inputs)} and {len(graph.outputs)}."
+        )
+    made = [*graph.inputs, *(name for node in graph.nodes for name in node.outputs if name)]
+    if len(set(made)) != len(made):
+        raise WeightsError(
+            "Expected an ONNX graph whose values have one origin each, found one with two. Fetch the file again."
         )
     state = _Walk(graph).run()
     for name, tensor in state.items():
@@ -65,6 +71,7 @@ class _Walk:
         self.state: dict[str, Tensor] = {}
         self.value = graph.inputs[0]
         self.readers: dict[str, list[Node]] = {}
+        self.makers = {name: node for node in graph.nodes for name in node.outputs}
         for node in graph.nodes:
             for name in node.inputs:
                 self.readers.setdefault(name, []).append(node)
@@ -79,8 +86,7 @@ class _Walk:
             self.unit(f"layer{stage}.{index}.")
             index += 1
         self.value = self.norm(self.value, "bn2")
-        self.value = self.flat(self.value)
-        self.linear()
+        self.linear(self.flat())
         if self.value != self.graph.outputs[0]:
             raise self.refused("the end of the graph", self.readers.get(self.value, []))
         return self.state
@@ -167,17 +173,50 @@ class _Walk:
         self.state[f"{name}.weight"] = self.constant(node, 1).reshape(-1)
         return node.outputs[0]
 
-    def flat(self, value: str) -> str:
-        """Flatten, or Reshape to one row an image however its target shape is computed."""
-        if self.next_is(value, "Flatten"):
-            node = self.reader(value, "Flatten")
-            if node.attributes.get("axis", 1) != 1:
-                raise self.refused("Flatten from axis 1", [node])
-            return node.outputs[0]
-        return self.reader(value, "Reshape").outputs[0]
+    def flat(self) -> int:
+        """Flatten, or Reshape to one row an image. Returns the length of the rows, -1 where the graph leaves it open."""
+        if self.next_is(self.value, "Flatten"):
+            node = self.reader(self.value, "Flatten")
+            target = [0, -1] if node.attributes.get("axis", 1) == 1 else []
+        else:
+            node = self.reader(self.value, "Reshape")
+            target = self.target(node)
+        # with a length of its own, which the linear layer must share, any number of rows is one an image
+        if len(target) != 2 or not (target[1] > 0 or (target[1] == -1 and target[0] in (0, 1))):
+            raise self.refused("one row an image", [node])
+        self.value = node.outputs[0]
+        return target[1]
 
-    def linear(self) -> None:
-        """Gemm, or MatMul and Add; then the last normalisation, folded or not."""
+    def target(self, node: Node) -> list[int]:
+        """The shape that Reshape gives, 0 for the number of images; empty where it cannot be known."""
+        name = node.inputs[1]
+        if name in self.graph.constants:
+            sizes = self.graph.constants[name].flatten().tolist()
+            return [] if 0 in sizes and node.attributes.get("allowzero", 0) else sizes
+        maker = self.makers.get(name)
+        if (
+            maker is None
+            or maker.op != "Concat"
+            or len(maker.inputs) != 2
+            or not self.is_count(maker.inputs[0])
+        ):
+            return []
+        return [0, *self.graph.constants.get(maker.inputs[1], torch.empty(0)).flatten().tolist()]
+
+    def is_count(self, name: str) -> bool:
+        """Whether ``name`` is the first entry of the shape of the value: the number of images."""
+        node = self.makers.get(name)
+        if node is not None and node.op == "Unsqueeze":
+            node = self.makers.get(node.inputs[0])
+        first = {"Gather": [0], "Slice": [0, 1]}.get(node.op if node is not None else "")
+        source = None if first is None else self.makers.get(node.inputs[0])
+        if source is None or source.op != "Shape" or source.inputs[0] != self.value:
+            return False
+        found = [self.graph.constants.get(name, torch.empty(0)) for name in node.inputs[1 : 1 + len(first)]]
+        return [x.flatten().tolist() for x in found] == [[entry] for entry in first]
+
+    def linear(self, inputs: int) -> None:
+        """Gemm, or MatMul and Add, of rows of length ``inputs``; then the last normalisation, folded or not."""
         readers = self.readers.get(self.value, [])
         if self.next_is(self.value, "MatMul"):
             weight = self.constant(readers[0], 1).T
@@ -194,6 +233,8 @@ class _Walk:
             weight = self.constant(node, 1) if given.get("transB", 0) else self.constant(node, 1).T
             bias = self.constant(node, 2) if len(node.inputs) > 2 else torch.zeros(len(weight))
             self.value = node.outputs[0]
+        if inputs not in (-1, weight.shape[-1]):
+            raise self.refused(f"a linear layer of {inputs} inputs", readers)
         self.state.update({"fc.weight": weight.contiguous(), "fc.bias": bias.reshape(-1)})
         if self.next_is(self.value, "BatchNormalization"):
             self.value = self.norm(self.value, "features")
