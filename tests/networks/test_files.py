@@ -24,6 +24,7 @@ from styleid.networks.mobilefacenet import MobileFaceNetConfig
 from styleid.networks.mobilenet40 import MobileNet40Config
 from styleid.networks.parsenet import ParseNetConfig
 from styleid.networks.psp import EncoderConfig
+from styleid.networks.segformer import SegFormerConfig
 from styleid.networks.stylegan2 import GeneratorConfig
 from styleid.networks.swapper import SwapperConfig
 from styleid.networks.unet import ParserConfig
@@ -49,6 +50,7 @@ CONFIGS = {
     "bisenet": BiSeNetConfig(widths=(8, 8, 8, 8), context=8, auxiliary=8),
     "parsenet": ParseNetConfig(widths=(8, 8), blocks=1),
     "styleid-unet": StyleIDUNetConfig(widths=(4, 4, 4, 4, 4)),
+    "segformer": SegFormerConfig(units=UNITS, widths=(8, 8, 10, 16), hidden=16),
     "mobilefacenet": MobileFaceNetConfig(width=0.25, blocks=(1, 1, 1), input_size=32),
     "unet-parser": ParserConfig(widths=(8, 8, 8), input_size=32),
     "attributes": AttributeConfig(
@@ -66,6 +68,8 @@ INPUTS = {
 
 
 def tiny(kind: str) -> nn.Module:
+    if kind == "segformer":
+        pytest.importorskip("transformers", reason="SegFormer parsers need transformers")
     torch.manual_seed(7)
     network = KINDS[kind].build(CONFIGS[kind])
     for buffer in (b for name, b in network.named_buffers() if "running" in name):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from styleid.errors import WeightsError
@@ -18,8 +19,10 @@ from styleid.networks import KINDS, load_network, read_weights, write_network
 from styleid.networks.bisenet import BiSeNetConfig
 from styleid.networks.inception_resnet import InceptionResnetConfig
 from styleid.networks.irse import IRSEConfig
+from styleid.networks.kinds import build_network
 from styleid.networks.mobilenet40 import CELEBA_NAMES, MobileNet40Config
 from styleid.networks.parsenet import ParseNetConfig
+from styleid.networks.segformer import SegFormerConfig
 from styleid.networks.unet_styleid import StyleIDUNetConfig
 
 WIDTHS = (16, 32, 48, 64)
@@ -211,6 +214,67 @@ def test_adaface_reads_cvlface_safetensors(prefix: str, tmp_path: Path) -> None:
     own = tmp_path / "own.safetensors"
     write_network(built, own, "adaface")
     assert load_network(own, "adaface").config == config
+
+
+@pytest.fixture(scope="module")
+def segformer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, nn.Module]:
+    """A container written by transformers itself, under the names of published files, and the network in it."""
+    transformers = pytest.importorskip("transformers", reason="SegFormer parsers need transformers")
+    torch.manual_seed(0)
+    settings = transformers.SegformerConfig(
+        depths=[1, 1, 2, 1], hidden_sizes=[8, 16, 40, 64], decoder_hidden_size=32, num_labels=19
+    )
+    published = transformers.SegformerForSemanticSegmentation(settings).eval().requires_grad_(False)
+    for x in published.parameters():
+        x.normal_(0, 0.3)
+    published.decode_head.batch_norm.running_mean.normal_(0, 0.1)
+    published.decode_head.batch_norm.running_var.uniform_(0.5, 1.5)
+    folder = tmp_path_factory.mktemp("segformer")
+    published.save_pretrained(folder)
+    path = folder / "model.safetensors"
+    assert "segformer.encoder.patch_embeddings.0.proj.weight" in load_file(path)
+    return path, published
+
+
+def test_segformer_reads_the_container_of_transformers(segformer, tmp_path: Path) -> None:
+    path, published = segformer
+    x = torch.rand(2, 3, 64, 96)
+    mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[:, :, None, None]
+    logits = published(pixel_values=(x - mean) / std).logits
+    expected = F.interpolate(logits, size=(64, 96), mode="bilinear")
+    assert logits.shape == (2, 19, 16, 24) and logits.std() > 1e-3
+    torch.testing.assert_close(load_network(path, "segformer")(x), expected, rtol=1e-4, atol=1e-4)
+    own = tmp_path / "own.safetensors"
+    write_network(read_weights(path, "segformer"), own, "segformer", dtype=torch.float32)
+    loaded = load_network(own, "segformer")
+    assert loaded.config == SegFormerConfig(units=(1, 1, 2, 1), widths=(8, 16, 40, 64), hidden=32)
+    torch.testing.assert_close(loaded(x[:1]), expected[:1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"segformer.encoder.block.0.0.mlp.dense1.weight": None}, "1 missing"),
+        ({"surplus": torch.zeros(2)}, "1 unexpected"),
+        ({"decode_head.linear_c.1.proj.weight": torch.zeros(2, 3)}, "1 mismatched"),
+        ({"decode_head.linear_c.1.proj.bias": torch.full((32,), float("nan"))}, "NaN"),
+        ({"decode_head.classifier.weight": torch.zeros(150, 32, 1, 1)}, "150 classes"),
+        ({"segformer.encoder.patch_embeddings.2.proj.weight": torch.zeros(7, 16, 3, 3)}, "mismatched"),
+        ({"decode_head.linear_fuse.weight": None}, "others"),
+    ],
+)  # fmt: skip
+def test_damaged_segformers_are_refused(segformer, tmp_path: Path, change: dict, message: str) -> None:
+    path = tmp_path / "model.safetensors"
+    state = {**load_file(segformer[0]), **change}
+    save_file({name: x for name, x in state.items() if x is not None}, path)
+    with pytest.raises(WeightsError, match=message):
+        load_network(path, "segformer")
+
+
+def test_segformer_names_the_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(WeightsError, match="pip install transformers"):
+        build_network("segformer", SegFormerConfig())
 
 
 def first(state: dict) -> str:

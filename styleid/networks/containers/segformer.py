@@ -61,10 +61,11 @@ def _named_as_installed(config: SegFormerConfig, state: Mapping[str, Tensor]) ->
         output_loading_info=True,
         ignore_mismatched_sizes=True,  # they are in the report
     )
-    wrong = {
-        what: sorted(map(str, report[f"{what}_keys"])) for what in ("missing", "unexpected", "mismatched")
-    }
-    parts = [f"{len(names)} {what} (as {names[0][:100]})" for what, names in wrong.items() if names]
+    parts = []
+    for what in ("missing", "unexpected", "mismatched"):
+        names = sorted(x if isinstance(x, str) else x[0] for x in report[f"{what}_keys"])
+        if names:
+            parts.append(f"{len(names)} {what} (as {names[0][:100]!r})")
     if parts:
         raise WeightsError(
             f"Expected the {len(empty.state_dict())} tensors of this SegFormer parser, found {', '.join(parts)}. "
