@@ -44,10 +44,11 @@ class Recogniser:
         return run(self.network, self.view(planes(crops)), self.network, f"recogniser {self.name!r}")
 
     def view(self, x: Tensor) -> Tensor:
-        """What the network is shown of pictures ``[N,3,S,S]`` in 0..1: the inner face in [-1, 1]. Differentiable."""
+        """What the network is shown of pictures ``[N,3,S,S]`` in 0..1: the inner face in its range. Differentiable."""
         side = x.shape[-1] / 256
         rows, columns = (slice(round(a * side), round(b * side)) for a, b in (ROWS, COLUMNS))
-        return resized(x[:, :, rows, columns], self.network.input_size) * 2 - 1
+        x = resized(x[:, :, rows, columns], self.network.input_size) * 2 - 1
+        return x * getattr(self.network, "input_scale", 1.0)
 
     def __repr__(self) -> str:
         return f"Recogniser({self.name!r}, threshold={self.threshold:g})"

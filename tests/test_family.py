@@ -14,6 +14,7 @@ from styleid.errors import InputError, StyleIDError, WeightsError
 from styleid.family import Family, Recogniser, load_family
 from styleid.networks import KINDS, write_network
 from styleid.networks.heads import AttributeConfig, LandmarkConfig
+from styleid.networks.inception_resnet import InceptionResnetConfig
 from styleid.networks.irse import IRSEConfig
 from styleid.networks.mobilefacenet import MobileFaceNetConfig
 from styleid.networks.psp import EncoderConfig
@@ -159,6 +160,13 @@ def test_recognisers_see_the_inner_face() -> None:
     Recogniser("seen", network, 1.0).embed(crops(20, 128))
     assert [len(batch) for batch in network.seen[1:]] == [8, 8, 4]
     torch.testing.assert_close(network.seen[1][0], crops(20, 128)[0, 18:112, 16:110].permute(2, 0, 1) * 2 - 1)
+
+
+def test_facenet_sees_its_own_range() -> None:
+    """Its public code gives it (byte - 127.5) / 128, where others take byte / 127.5 - 1."""
+    network = KINDS["facenet"].build(InceptionResnetConfig(blocks=(1, 1, 1)))
+    white = Recogniser("facenet", network, 1.0).view(torch.ones(1, 3, 256, 256))
+    torch.testing.assert_close(white, torch.full((1, 3, 160, 160), (255 - 127.5) / 128))
 
 
 def test_random_identities_follow_their_generator(family: Family) -> None:

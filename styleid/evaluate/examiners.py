@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["JUDGE", "TUNER", "Examiner", "examiners_of", "main_judge"]
 
 TUNER, JUDGE = "tuner", "judge"
-_KINDS = ("ir-se", "mobilefacenet", "ir-se50", "curricularface", "facenet", "iresnet")  # that give embeddings
+_KINDS = (
+    "ir-se",
+    "mobilefacenet",
+    "ir-se50",
+    "curricularface",
+    "adaface",
+    "facenet",
+    "iresnet",
+)  # give embeddings
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,9 @@ def block8(scale: float = 0.2, last: bool = False) -> Inception:
 
 
 class InceptionResnet(nn.Module):
-    """Face recogniser: `[N,3,160,160]` RGB in [-1, 1] -> L2-normalised embeddings `[N,512]`."""
+    """Face recogniser: `[N,3,160,160]` RGB, `(x - 127.5) / 128` of bytes -> L2-normalised embeddings `[N,512]`."""
+
+    input_scale = 127.5 / 128  # of pictures in [-1, 1]
 
     def __init__(self, config: InceptionResnetConfig) -> None:
         super().__init__()
