@@ -12,6 +12,8 @@ from .errors import ImageError, InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .family import Family
+
 
 __all__ = ["add_calibrate"]
 
@@ -48,7 +50,7 @@ def _calibrate(args: argparse.Namespace) -> int:
         people, population = args.people, f"random identities of the family {args.models}"
         threshold = calibrate(recogniser, family, FAR, people=people)
     else:
-        faces = _faces(args.photos)
+        faces = _faces(args.photos, family)
         people, population = len(faces), "photographs"
         threshold = calibrate(recogniser, faces, FAR)
     write_calibration(args.name, threshold, far=FAR, people=people, population=population)
@@ -58,7 +60,7 @@ def _calibrate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _faces(folder: Path) -> Tensor:
+def _faces(folder: Path, family: Family) -> Tensor:
     """Aligned crops ``[N,S,S,3]``: the largest face of every photograph."""
     import torch
 
@@ -78,7 +80,7 @@ def _faces(folder: Path) -> Tensor:
             except ImageError as error:
                 say(f"{path.name}: left out: {error}")
                 continue
-            faces = detect_faces(pixels)
+            faces = detect_faces(pixels, landmark_net=family.landmarks)
             if faces:
                 crops.append(
                     align_faces(pixels[None], [[max(faces, key=lambda face: face.size)]], SIZE).crops

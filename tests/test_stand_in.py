@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from styleid import cli
+from styleid.demo import example_path
 from styleid.errors import WeightsError
 from styleid.family import Family, load_family
 from styleid.networks import KINDS, write_network
@@ -149,6 +150,11 @@ def test_photographs_calibrate_where_there_are_some(family, tmp_path: Path, caps
     family()
     assert cli.main(["calibrate", "embedded-judge", "--photos", str(folder)]) == 2
     assert "one each" in capsys.readouterr().err
+    shutil.copy(example_path("astronaut"), folder)
+    assert cli.main(["calibrate", "embedded-judge", "--photos", str(folder)]) == 2
+    said = capsys.readouterr().err
+    assert "none.txt: left out" in said
+    assert "at least 100 pairs" in said, "one face was found, and is too few"
     shutil.rmtree(folder)
     assert cli.main(["calibrate", "embedded-judge", "--photos", str(folder)]) == 2
 
