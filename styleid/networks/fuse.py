@@ -21,6 +21,8 @@ def fuse(network: nn.Module) -> nn.Module:
     Neighbours in an ``nn.Sequential`` are folded, and the place of the normalisation becomes an identity. A module
     whose layers are no sequence folds them itself in a method ``fuse_layers()``. A network without batch
     normalisation is left as it is. The state dict changes: write a network before it is fused.
+    Convolutions get the order of memory that they are fastest in; one with ``reads_as_stored`` keeps its weight as it is,
+    as in a memory-mapped file.
     """
     if not any(isinstance(module, Norm) for module in network.modules()):
         return network
@@ -30,7 +32,10 @@ def fuse(network: nn.Module) -> nn.Module:
             _fuse_sequence(module)
         elif hasattr(module, "fuse_layers"):
             module.fuse_layers()
-    return network.to(memory_format=torch.channels_last)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | BorderedConv) and not getattr(module, "reads_as_stored", False):
+            module.to(memory_format=torch.channels_last)
+    return network
 
 
 def fold_after(layer: nn.Conv2d | nn.Linear, norm: Norm) -> nn.Conv2d | nn.Linear:

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import InputError
 from .irse import IRSEConfig, irse_body
 from .stylegan2 import EqualLinear
 
@@ -36,6 +37,7 @@ __all__ = [
 
 COARSE, MIDDLE = 3, 7  # first layer that reads the middle and the fine level of the pyramid
 HEAD_SLOPE = 0.01
+FEW = 64  # places of a map, up to which reading a head's weights takes longer than the arithmetic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,8 @@ class Encoder(nn.Module):
     """`[N,C,S,S]` in [-1, 1] (or one-hot label maps) -> W+ `[N,L,512]`, the mean latent code already added.
 
     Another input size is resized to `input_size` (label maps by nearest neighbour). With `latent` `[N,L,512]` the result
-    is relative to that code instead of the mean: ReStyle's second and later iterations.
+    is relative to that code instead of the mean: ReStyle's second and later iterations. Raises InputError for another
+    number of channels.
     """
 
     latent_avg: Tensor
@@ -79,6 +82,11 @@ class Encoder(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor, latent: Tensor | None = None) -> Tensor:
+        if x.ndim != 4 or x.shape[1] != self.config.input_nc:
+            raise InputError(
+                f"This encoder needs [N, {self.config.input_nc}, S, S], found {list(x.shape)}: give it 3 "
+                "channels of pictures, 6 of pictures beside their reconstructions, or one-hot label maps."
+            )
         if x.shape[-1] != self.input_size:
             x = self._resize(x)
         return self.codes(x).float() + (self.latent_avg if latent is None else latent)
@@ -117,6 +125,24 @@ class WEncoder(Encoder):
         return self.linear(self.body(self.input_layer(x)).mean((2, 3)))[:, None]
 
 
+class HalvingConv(nn.Conv2d):
+    """3x3 convolution of stride 2, `[N,I,H,W] -> [N,O,H/2,W/2]`, that reads its weight where and as it is stored.
+
+    On a CPU, `nn.Conv2d` writes the weight in another order at each call. Where the map is small that costs more than the
+    convolution itself, which then is one product of matrices.
+    """
+
+    reads_as_stored = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        count, height, width = len(x), (x.shape[2] + 1) // 2, (x.shape[3] + 1) // 2
+        if x.device.type != "cpu" or count * height * width > FEW:
+            return super().forward(x)
+        patches = F.unfold(x, 3, stride=2, padding=1).transpose(0, 1).flatten(1)  # [9I, N*H/2*W/2]
+        y = torch.addmm(self.bias[:, None], self.weight.flatten(1), patches)
+        return y.view(-1, count, height, width).transpose(0, 1)
+
+
 class StyleHead(nn.Module):
     """Feature map `[N,C,s,s]` -> one layer's code `[N,D]`: convolutions of stride 2 to one pixel, then linear."""
 
@@ -124,7 +150,7 @@ class StyleHead(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(int(math.log2(side))):
-            layers += [nn.Conv2d(width, latent_dim, 3, 2, 1), nn.LeakyReLU(HEAD_SLOPE, inplace=True)]
+            layers += [HalvingConv(width, latent_dim, 3, 2, 1), nn.LeakyReLU(HEAD_SLOPE, inplace=True)]
             width = latent_dim
         self.convs = nn.Sequential(*layers)
         self.linear = EqualLinear(latent_dim, latent_dim)
@@ -178,6 +204,7 @@ class StyleEncoder(Encoder):
         return [x, middle, _enlarged(middle, self.latlayer2(maps[0]))]
 
     def _heads(self, features: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        features = features.contiguous()  # the order of the heads' weights, which stay as they were read
         return [self.styles[layer](features) for layer in layers]
 
 

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styleid.errors import WeightsError
-from styleid.networks import load_network
-from styleid.networks.psp import EncoderConfig, build_encoder
+from styleid.errors import InputError, WeightsError
+from styleid.networks import load_network, read_weights, write_network
+from styleid.networks.psp import EncoderConfig, HalvingConv, build_encoder
 
 TYPES = {
     "pyramid": "GradualStyleEncoder",
@@ -184,9 +184,52 @@ def test_old_options_one_row_of_the_mean_and_training_checkpoints(tmp_path: Path
     assert encoder.latent_avg.tolist() == torch.ones(8, 512).tolist()
 
 
-def test_the_mean_is_added_only_where_training_started_from_it(container) -> None:
-    path = container(state_of("map"), "map", mean=torch.ones(LAYERS, 512), start_from_latent_avg=False)
-    assert not load_network(path, "psp").latent_avg.any()
+@pytest.mark.parametrize(("head", "added"), [("last-w", False), ("map", True)])
+def test_the_mean_is_added_where_training_started_from_it(head: str, added: bool, container) -> None:
+    """pSp says so in its options; ReStyle's classes always did, for three channels too."""
+    mean = torch.ones(LAYERS, 512)
+    path = container(state_of(head), head, mean=mean, start_from_latent_avg=False, output_size=32)
+    assert bool(load_network(path, "psp").latent_avg.any()) is added
+
+
+@pytest.mark.parametrize("side", [64, 32, 16, 8, 4, 2])
+@pytest.mark.parametrize("count", [1, 3])
+def test_heads_compute_the_convolution_in_either_way(side: int, count: int) -> None:
+    torch.manual_seed(0)
+    conv, x = HalvingConv(5, 7, 3, 2, 1), torch.randn(count, 5, side, side, requires_grad=True)
+    expected = F.conv2d(x, conv.weight, conv.bias, stride=2, padding=1)
+    found = conv(x)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    grads = [torch.autograd.grad(y.square().sum(), x)[0] for y in (found, expected)]
+    torch.testing.assert_close(*grads, rtol=1e-5, atol=1e-5)
+
+
+def test_weights_of_the_heads_stay_in_the_mapped_file(container, tmp_path: Path) -> None:
+    """They are most of an encoder: 1 GB of 1.07 at 1024 pixels."""
+    read = read_weights(container(state_of("map"), "map", mean=torch.zeros(LAYERS, 512)), "psp")
+    write_network(read, tmp_path / "psp.safetensors", "psp", dtype=torch.float32)
+    anonymous = held("Anonymous")
+    encoder = load_network(tmp_path / "psp.safetensors", "psp")
+    encoder(torch.zeros(1, 3, 256, 256))
+    heads = sum(x.numel() for x in encoder.styles.parameters()) * 4
+    body = sum(x.numel() for x in encoder.parameters()) * 4 - heads
+    assert heads > 2 * body
+    assert held("Anonymous") - anonymous < body + heads / 2
+
+
+def held(field: str) -> int:
+    """Bytes of that sort in this process (Linux)."""
+    (line,) = [
+        x for x in Path("/proc/self/smaps_rollup").read_text().splitlines() if x.startswith(f"{field}:")
+    ]
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 256, 256), (3, 256, 256)])
+def test_another_number_of_channels_is_refused(shape: tuple[int, ...]) -> None:
+    encoder = build_encoder(EncoderConfig(layers=4, units=(1, 1, 1, 1), widths=(8, 8, 8, 8), head="last-w"))
+    with pytest.raises(InputError, match=r"\[N, 3, S, S\]"):
+        encoder(torch.zeros(shape))
 
 
 @pytest.mark.parametrize(
@@ -215,4 +258,4 @@ def test_damaged_encoders_are_refused(damage: str, container) -> None:
     else:
         state[name] = state[name][1:] if damage == "misshapen" else state[name] * math.nan
     with pytest.raises(WeightsError, match=r"missing|surplus|another shape|NaN"):
-        load_network(container(state, "map", mean=None), "psp")
+        load_network(container(state, "map", mean=torch.zeros(LAYERS, 512)), "psp")

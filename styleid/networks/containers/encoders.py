@@ -138,9 +138,11 @@ def _layers(
 
 
 def _mean(content: Mapping[str, Any], options: Mapping[str, Any], config: EncoderConfig) -> Tensor:
-    """The mean latent code `[L,512]`; zeros where the encoder was trained without. ReStyle always starts from it."""
+    """The mean latent code `[L,512]`; zeros where the encoder was trained without. ReStyle always starts from it: its
+    own classes, and whatever takes a picture beside its reconstruction."""
     shape = (config.layers, config.latent_dim)
-    if not options.get("start_from_latent_avg", False) and config.input_nc != 6:
+    restyle = config.head.startswith("map") or config.input_nc == 6
+    if not (restyle or options.get("start_from_latent_avg", False)):
         return torch.zeros(shape)
     mean = content.get("latent_avg")
     if not isinstance(mean, Tensor) or mean.shape not in (shape, (1, shape[1]), shape[1:]):
