@@ -33,7 +33,9 @@ def fuse(network: nn.Module) -> nn.Module:
         elif hasattr(module, "fuse_layers"):
             module.fuse_layers()
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | BorderedConv) and not getattr(module, "reads_as_stored", False):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | BorderedConv) and not getattr(
+            module, "reads_as_stored", False
+        ):
             module.to(memory_format=torch.channels_last)
     return network
 
