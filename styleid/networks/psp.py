@@ -14,6 +14,7 @@ All share the IR-SE body. They differ in where the codes are read:
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -59,7 +60,7 @@ class EncoderConfig:
     )
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module, ABC):
     """`[N,C,S,S]` in [-1, 1] (or one-hot label maps) -> W+ `[N,L,512]`, the mean latent code already added.
 
     Another input size is resized to `input_size` (label maps by nearest neighbour). With `latent` `[N,L,512]` the result
@@ -77,9 +78,9 @@ class Encoder(nn.Module):
         self.input_layer, self.body = irse_body(body, config.input_nc)
         self.register_buffer("latent_avg", torch.zeros(config.layers, config.latent_dim))
 
+    @abstractmethod
     def codes(self, x: Tensor) -> Tensor:
         """Codes `[N,L,512]` or `[N,1,512]` relative to the mean latent code."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, latent: Tensor | None = None) -> Tensor:
         if x.ndim != 4 or x.shape[1] != self.config.input_nc:
