@@ -17,6 +17,9 @@ def from_checkout(folder: Path, module: str) -> types.ModuleType:
     versions = types.ModuleType("pkg_resources")  # gone from setuptools; only its version parser is used
     versions.parse_version = parse
     sys.modules.setdefault("pkg_resources", versions)
+    package = module.partition(".")[0]
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        del sys.modules[name]  # another checkout's, of the same name
     sys.path.insert(0, str(folder.resolve()))
     try:
         return __import__(module, fromlist=["Generator"])
