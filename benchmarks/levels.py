@@ -28,7 +28,7 @@ from styleid.family import Family, load_family
 from styleid.metrics import attributes_preserved, identity_distance
 from styleid.pipeline.face import look_at
 from styleid.pipeline.probe import Prober
-from styleid.pipeline.propose import proposals
+from styleid.pipeline.propose import kept_by_level, proposals
 from styleid.pipeline.settings import Settings
 from styleid.privacy import LEVELS, Achieved, Release, make_goal, stored_thresholds
 
@@ -53,9 +53,7 @@ def offered(
         detect=lambda *_: [], on_failure="block", seed=seed,
     )  # fmt: skip
     source = look_at(crop[None], family, settings.recognisers)
-    has = dict(zip(family.attributes.names, (source.attributes[0] >= 0.5).tolist(), strict=True))
-    wanted = {name: has[name] for name in named.keeps if name in has}
-    prober = Prober(source, family, settings.goal, seed, wanted=wanted)
+    prober = Prober(source, family, settings.goal, seed, wish=kept_by_level(source, settings))
     view = source.views[family.judge.name].source
     for candidate in proposals(prober, settings):
         distance = float(identity_distance(view, family.judge.embed(candidate.composite)))

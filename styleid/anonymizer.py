@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from .pipeline.settings import ON_FAILURE, Box, Settings
 from .privacy.goal import make_goal
 from .privacy.levels import Attempt, attempts_for, level_named, search_for
 from .privacy.outcomes import Result
+from .privacy.plan import Wish
 from .randomness import make_generator
 
 __all__ = ["Anonymizer"]
@@ -104,7 +105,7 @@ class Anonymizer:
         progress: Callable[[int, int], None] | None = None,
         *,
         boxes: Sequence[Sequence[Box]] | None = None,
-        wanted: Sequence[Sequence[Mapping[str, bool]]] | None = None,
+        wanted: Sequence[Sequence[Wish | None]] | None = None,
     ) -> Result:
         """Anonymise pictures, one after the other.
 
@@ -115,8 +116,9 @@ class Anonymizer:
             progress: called with (steps done, steps in all); an exception that it raises cancels the run.
             boxes: per picture, the faces (x0, y0, x1, y1) in pixels instead of the detector's. The finished
                 picture is still searched with the detector, and a face seen there is handled as well.
-            wanted: per picture and face, attributes that the new face should show or not show, as far as one of
-                several random identities does; instead of those that the level keeps.
+            wanted: per picture and face, in the order in which they are found, attributes that the new face should
+                show or not show, as far as one of several random identities does; None, or no wish for a face, keeps
+                those that the level keeps.
 
         Returns:
             One result per picture. A face that was missed, failed or not moved enough never is in an output,
@@ -151,15 +153,9 @@ class Anonymizer:
 
         A face that cannot be measured has NaN. Raises InputError for attributes that the family's net does not know.
         """
+        columns = self.attribute_columns(names)
         family = self._settings.family
-        known = () if family.attributes is None else family.attributes.names
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise InputError(
-                f"The attribute net of {family.name!r} does not know {', '.join(unknown)}. It knows: {', '.join(known)}."
-            )
         pixels = Photo.read(split_pictures([image])[0]).pixels
-        columns = [known.index(name) for name in names]
         rows = []
         for face in self._settings.detect(pixels, boxes):
             try:
@@ -168,6 +164,17 @@ class Anonymizer:
             except StyleIDError:
                 rows.append(torch.full((len(columns),), torch.nan))
         return torch.stack(rows) if rows else torch.zeros(0, len(columns))
+
+    def attribute_columns(self, names: Sequence[str]) -> list[int]:
+        """Where the family's attribute net tells these attributes. Raises InputError for those that it does not know."""
+        family = self._settings.family
+        known = () if family.attributes is None else family.attributes.names
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise InputError(
+                f"The attribute net of {family.name!r} does not know {', '.join(unknown)}. It knows: {', '.join(known)}."
+            )
+        return [known.index(name) for name in names]
 
     def __repr__(self) -> str:
         return f"Anonymizer({self._settings.family!r}, on_failure={self._settings.on_failure!r})"

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from styleid import cli
-from styleid.pipeline import propose
+from styleid.datasets import release
 
 pytestmark = pytest.mark.usefixtures("small_crops")
 
@@ -19,7 +19,7 @@ def run(tmp_path, monkeypatch, tiny_family, photograph, make_face):
     """run(*arguments): the exit code of anonymising a folder of three pictures; outputs are in tmp_path/out."""
     monkeypatch.setattr("styleid.anonymizer.load_family", lambda *_, **__: tiny_family)
     monkeypatch.setattr("styleid.faces.detect_faces", lambda *_, **__: [make_face(60, 70, 60)])
-    monkeypatch.setattr(propose, "PLANNED", 2)
+    monkeypatch.setattr(release, "TRIES", 2)
     (tmp_path / "in").mkdir()
     for number in range(3):
         array = (photograph(130, 130, seed=number).numpy() * 255).round().astype(np.uint8)

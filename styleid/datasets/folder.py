@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from .io import MAX_PIXELS, format_of, read_photo, write_photo
 from .photograph import Photograph
 from .report import FileReport, Journal, Summary, partial_of
 
-__all__ = ["Anonymize", "FileReport", "RunOptions", "Summary", "run_files"]
+__all__ = ["Anonymize", "FileReport", "Job", "Run", "RunOptions", "Summary", "run_files"]
 
 _log = logging.getLogger(__name__)
 
@@ -56,14 +56,15 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
-class _Job:
-    """One file to do: where it is, where its output goes, below which folder, and what the report calls it."""
+class Job:
+    """One file to do: where it is, where its output goes, below which folder, what the report calls it, and its place."""
 
     source: Path
     target: Path
     root: Path
     name: str
     skipped: str | None = None
+    number: int = 0
 
 
 def run_files(
@@ -96,35 +97,107 @@ def run_files(
         InputError: ``source``, ``target``, ``report`` or the options cannot be meant like this. Nothing was written.
         KeyboardInterrupt: passed on, after the report was written.
     """
-    options = options or RunOptions()
-    jobs, report = _plan(Path(source), Path(target), None if report is None else Path(report))
-    unknown = sorted(set(options.boxes) - {job.name for job in jobs})
-    if unknown:
-        raise InputError(
-            f"There are boxes for {len(unknown)} picture(s) that are not in the input. Name pictures by their path "
-            "below the input folder, with forward slashes."
-        )
-    with Journal(report, settings=options.settings, resume=options.resume) as journal:
+    with Run.plan(source, target, report=report, options=options, progress=progress, on_file=on_file) as run:
+        for job in run.jobs:
+            run.do(job, anonymize)
+        return run.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run whose files are done one by one, and may be done again or withheld until it is closed.
+
+    Files are written within ``with run:`` only; before that nothing is touched.
+    """
+
+    jobs: tuple[Job, ...]
+    options: RunOptions
+    _journal: Journal
+    _progress: Callable[[float, int], None]
+    _on_file: Callable[[FileReport], None]
+
+    @classmethod
+    def plan(
+        cls,
+        source: str | Path,
+        target: str | Path,
+        *,
+        report: str | Path | None = None,
+        options: RunOptions | None = None,
+        progress: Callable[[float, int], None] | None = None,
+        on_file: Callable[[FileReport], None] | None = None,
+    ) -> Self:
+        """Arguments and errors as :func:`run_files`."""
+        options = options or RunOptions()
+        jobs, report = _plan(Path(source), Path(target), None if report is None else Path(report))
+        unknown = sorted(set(options.boxes) - {job.name for job in jobs})
+        if unknown:
+            raise InputError(
+                f"There are boxes for {len(unknown)} picture(s) that are not in the input. Name pictures by their path "
+                "below the input folder, with forward slashes."
+            )
+        journal = Journal(report, settings=options.settings, resume=options.resume)
         # A run that was killed may have written an output without its entry.
         options = replace(options, overwrite=options.overwrite or journal.resumes)
-        for number, job in enumerate(jobs):
+        return cls(
+            jobs=tuple(jobs),
+            options=options,
+            _journal=journal,
+            _progress=progress or (lambda done, total: None),
+            _on_file=on_file or (lambda entry: None),
+        )
 
-            def tick(done: int, total: int, before: int = number) -> None:
-                if progress is not None:
-                    progress(before + done / max(total, 1), len(jobs))
+    def __enter__(self) -> Self:
+        self._journal.__enter__()
+        return self
 
-            entry = journal.finished(job.name, job.root)
-            if entry is None:
-                entry = _run_one(job, anonymize, options, tick)
-            journal.add(entry)
-            if on_file is not None:
-                on_file(entry)
-            if progress is not None:
-                progress(number + 1, len(jobs))
-        return journal.close()
+    def __exit__(self, *error: object) -> None:
+        self._journal.__exit__(*error)
+
+    def do(self, job: Job, anonymize: Anonymize) -> FileReport:
+        """Do one file, unless an earlier run finished it."""
+        total = len(self.jobs)
+
+        def tick(done: int, steps: int) -> None:
+            self._progress(job.number + done / max(steps, 1), total)
+
+        entry = self._journal.finished(job.name, job.root)
+        if entry is None:
+            entry = _run_one(job, anonymize, self.options, tick)
+        self._keep(entry)
+        self._progress(job.number + 1, total)
+        return entry
+
+    def again(self, job: Job, anonymize: Anonymize) -> FileReport:
+        """Do a file of this run once more; its former output goes first."""
+        self._removed(job)
+        total = len(self.jobs)
+        entry = _run_one(job, anonymize, self.options, lambda *_: self._progress(total, total))
+        self._keep(entry)
+        return entry
+
+    def withhold(self, job: Job, reason: str) -> None:
+        """Delete an output of this run again: the picture is blocked."""
+        former = self._removed(job)
+        faces = tuple({**face, "outcome": "blocked", "reason": reason} for face in former.faces)
+        self._keep(former.changed(outcome="blocked", reason=reason, output=None, bytes=None, faces=faces))
+
+    def close(self, **head: Any) -> Summary:
+        """Write the report, with `head` among what it says about the run."""
+        return self._journal.close(head)
+
+    def _keep(self, entry: FileReport) -> None:
+        self._journal.add(entry)
+        self._on_file(entry)
+
+    def _removed(self, job: Job) -> FileReport:
+        former = self._journal.entry(job.name)
+        if former.output is not None:
+            (job.root / former.output).unlink(missing_ok=True)
+        return former
 
 
-def _plan(source: Path, target: Path, report: Path | None) -> tuple[list[_Job], Path | None]:
+def _plan(source: Path, target: Path, report: Path | None) -> tuple[list[Job], Path | None]:
     """All files to do, in a stable order, and the report's place. Raises InputError before anything is written."""
     if report is not None and report.suffix.lower() != ".json":
         raise InputError(f"The report is a .json file, found {report.name!r}.")
@@ -139,23 +212,24 @@ def _plan(source: Path, target: Path, report: Path | None) -> tuple[list[_Job], 
             raise InputError("The output folder holds the input. Name a folder below it or elsewhere.")
         report = target / "report.json" if report is None else report
         leave_out = (target, report, partial_of(report))
-        return [_job(found, source, target) for found in walk(source, leave_out)], report
+        found = enumerate(walk(source, leave_out))
+        return [_job(one, source, target, number) for number, one in found], report
     if target.is_dir() or not target.suffix:
         target = target / source.name
     if same_file(source, target):
         raise InputError(
             "The output is the input itself, which is never overwritten. Name another file or folder."
         )
-    return [_Job(source, target, target.parent, source.name)], report
+    return [Job(source, target, target.parent, source.name)], report
 
 
-def _job(found: Found, source: Path, target: Path) -> _Job:
+def _job(found: Found, source: Path, target: Path, number: int) -> Job:
     below = found.path.relative_to(source)
-    return _Job(found.path, target / below, target, below.as_posix(), found.skipped)
+    return Job(found.path, target / below, target, below.as_posix(), found.skipped, number)
 
 
 def _run_one(
-    job: _Job, anonymize: Anonymize, options: RunOptions, tick: Callable[[int, int], None]
+    job: Job, anonymize: Anonymize, options: RunOptions, tick: Callable[[int, int], None]
 ) -> FileReport:
     """Whatever happens to one file becomes its entry; only KeyboardInterrupt and the like pass through."""
     if job.skipped is not None:
@@ -173,7 +247,7 @@ def _run_one(
 
 
 def _anonymised(
-    job: _Job, photo: Photograph, anonymize: Anonymize, options: RunOptions, tick: Callable[[int, int], None]
+    job: Job, photo: Photograph, anonymize: Anonymize, options: RunOptions, tick: Callable[[int, int], None]
 ) -> FileReport:
     target, format = _written_as(job, photo)
     _check_target(target, job.source, options)
@@ -202,7 +276,7 @@ def _anonymised(
     return entry.changed(output=output, bytes=target.stat().st_size, notes=written.notes)
 
 
-def _written_as(job: _Job, photo: Photograph) -> tuple[Path, str]:
+def _written_as(job: Job, photo: Photograph) -> tuple[Path, str]:
     """The output's path and format: the input's own, whatever it is called, unless the user named another."""
     if job.target.suffix.lower() != job.source.suffix.lower():
         return job.target, format_of(job.target)

@@ -1,30 +1,27 @@
 """A set of pictures that meets k-anonymity, l-diversity and t-closeness: measure all, choose what each new face should
-show, anonymise, measure again, and withhold what still stands out.
+show, anonymise, measure again, try anew those that stand out, and withhold what still does.
 
-Of every picture only its faces' attributes are kept between the passes, a few numbers per face.
+Of every picture only its faces' attributes and its report are kept between the rounds.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ..errors import StyleIDError
-from ..pipeline.photo import Photo
+from ..errors import InputError, StyleIDError
+from ..pipeline.photo import split_pictures
+from ..pipeline.settings import Box
 from ..privacy.outcomes import BLOCKED, ImageResult, Result
-from ..privacy.outcomes import FaceReport as Face
-from ..privacy.release import Achieved, Release, achieved, assign, to_withhold
-from .files import walk
-from .folder import FileReport, RunOptions, Summary, run_files
+from ..privacy.plan import Wish, wishes
+from ..privacy.release import Achieved, Release, achieved, to_withhold
+from .folder import FileReport, Job, Run, RunOptions, Summary
 from .io import read_photo
-from .report import withdraw
 
 if TYPE_CHECKING:
     from ..anonymizer import Anonymizer
@@ -33,42 +30,80 @@ __all__ = ["ReleaseReport", "release_folder", "release_pictures"]
 
 STANDS_OUT = "its attributes occur too seldom in this set, or tell too much"
 
-Wishes = list[dict[str, bool]]
+ROUNDS = 3  # of anonymising: all pictures, then twice those that stand out
+TRIES = 24  # random identities per face and round
+
+Wishes = list[Wish | None]
+Attributes = Sequence[dict[str, Any]]  # of the faces of one picture, as their reports have them
 
 
 @dataclass(frozen=True)
 class ReleaseReport:
-    """What was asked for, what the sources and the outputs meet, and how many pictures were withheld for it."""
+    """What was asked for, what the sources and the outputs meet, and how many pictures were withheld for it.
+
+    Attributes:
+        before: of the sources.
+        anonymised: every new face after the first round.
+        after: of what is published, measured on it.
+        withheld: pictures that stood out to the last; those with a face that could not be hidden are not counted.
+        rounds: of anonymising; in each at most `TRIES` identities are tried per face before stronger settings.
+    """
 
     asked: Release
     before: Achieved
-    anonymised: Achieved  # every new face, before pictures were withheld
+    anonymised: Achieved
     after: Achieved
     withheld: int
+    rounds: int
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         plain = {name: vars(getattr(self, name)) for name in ("asked", "before", "anonymised", "after")}
         plain["asked"] = {**plain["asked"], "attributes": list(self.asked.attributes)}
-        return {**plain, "withheld": self.withheld}
+        return {**plain, "withheld": self.withheld, "rounds": self.rounds}
 
 
 def release_pictures(
     anonymizer: Anonymizer,
-    images: Sequence[Any],
+    images: Any,
     release: Release,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    boxes: Sequence[Sequence[Box]] | None = None,
 ) -> tuple[Result, ReleaseReport]:
     """Anonymise pictures as one set. A picture whose faces stand out among the outputs is blocked.
+
+    Arguments as :meth:`styleid.Anonymizer.__call__`.
 
     Raises:
         InputError: fewer than k faces, or attributes that the family does not know.
     """
-    sources = [anonymizer.confidences(image, release.names) for image in images]
-    wanted, before = _plan(sources, release)
-    results = anonymizer(images, progress, wanted=wanted)
-    shown = [_shown([face.attributes for face in _written(one)], release) for one in results]
-    out, report = _judged(shown, before, release)
+    pictures = split_pictures(images)
+    if boxes is not None and len(boxes) != len(pictures):
+        raise InputError(f"{len(pictures)} pictures need as many lists of boxes, found {len(boxes)}.")
+    own: Sequence[Any] = [None] * len(pictures) if boxes is None else boxes
+    sources = [
+        anonymizer.confidences(picture, release.names, boxes=box)
+        for picture, box in zip(pictures, own, strict=True)
+    ]
+    results: list[ImageResult | None] = [None] * len(pictures)
+
+    def make(number: int, asked: Wishes) -> Tensor | None:
+        def tick(done: int, steps: int) -> None:
+            if progress is not None:  # full in later rounds, where only Cancel matters
+                progress(steps * number + done if first else steps * len(pictures), steps * len(pictures))
+
+        first = results[number] is None
+        box = None if boxes is None else [own[number]]
+        (result,) = anonymizer([pictures[number]], tick, boxes=box, wanted=[asked])
+        results[number] = result
+        if result.output is None:
+            return torch.zeros(0, len(release.names), dtype=torch.bool)
+        places = [face.box for face in result.faces]
+        seen = anonymizer.confidences(result.output, release.names, boxes=places)
+        return _shown([dict(face.attributes) for face in result.faces], seen, release)
+
+    out, report = _Set(release, sources, make).run()
     final = tuple(_withheld(r) if i in out else r for i, r in enumerate(results))
     return Result(final), report
 
@@ -84,99 +119,129 @@ def release_folder(
     progress: Callable[[float, int], None] | None = None,
     on_file: Callable[[FileReport], None] | None = None,
 ) -> tuple[Summary, ReleaseReport]:
-    """Anonymise a folder tree as one set, in two passes over its files; arguments as :func:`run_files`.
+    """Anonymise a folder tree as one set, in several passes over its files; arguments as :func:`run_files`.
 
-    Outputs that stand out are deleted again, and the report says so. A picture that cannot be read in the first pass
-    fails in the second.
+    What counts is measured on the written files. Outputs that stand out to the last are deleted again, and the report
+    says so; ``on_file`` is called for every change. A picture that cannot be read fails.
     """
-    source, target = Path(source), Path(target)
-    report = target / "report.json" if report is None else Path(report)
-    options = options or RunOptions()
-    sources: dict[bytes, Tensor] = {}
-    for found in walk(source, (target, report)):
-        try:
-            photo = read_photo(found.path, max_pixels=options.max_pixels)
-            boxes = options.boxes.get(found.path.relative_to(source).as_posix()) or None
-            seen = anonymizer.confidences(photo.values, release.names, boxes=boxes)
-        except (StyleIDError, OSError):
-            continue
-        sources[Photo.read(photo.values).digest()] = seen
-    wanted, before = _plan(list(sources.values()), release)
-    planned = _Planned(anonymizer, dict(zip(sources, wanted, strict=True)))
-    del sources
-    written: list[FileReport] = []  # without their faces
-    shown: list[Tensor] = []
+    anonymizer.attribute_columns(release.names)
+    run = Run.plan(source, target, report=report, options=options, progress=progress, on_file=on_file)
+    done: set[int] = set()
 
-    def remember(entry: FileReport) -> None:
-        if entry.output is not None and entry.outcome in ("anonymised", "blurred"):
-            written.append(entry.changed(faces=()))
-            shown.append(_shown([face["attributes"] for face in entry.faces], release))
-        if on_file is not None:
-            on_file(entry)
+    def make(number: int, asked: Wishes) -> Tensor | None:
+        job = run.jobs[number]
 
-    summary = run_files(
-        source, target, planned, report=report, options=options, progress=progress, on_file=remember
-    )
-    out, outcome = _judged(shown, before, release)
-    gone = [written[index] for index in sorted(out)]
-    for entry in gone:
-        (target / entry.output).unlink(missing_ok=True)
-    former = {entry.source: entry.outcome for entry in gone}
-    withdraw(report, former, BLOCKED, STANDS_OUT, {"release": outcome.to_dict()})
-    counts = Counter(summary.counts)
-    counts.subtract(Counter(former.values()))
-    counts[BLOCKED] += len(gone)
-    return Summary(MappingProxyType(dict(+counts)), summary.written - len(gone)), outcome
+        def anonymize(images: Sequence[Any], progress: Any = None, *, boxes: Any = None) -> Result:
+            return anonymizer(images, progress, boxes=boxes, wanted=[asked] * len(images))
+
+        entry = run.again(job, anonymize) if number in done else run.do(job, anonymize)
+        done.add(number)
+        if entry.output is None or not entry.faces:
+            return torch.zeros(0, len(release.names), dtype=torch.bool)
+        written = read_photo(job.root / entry.output, max_pixels=run.options.max_pixels).values
+        seen = anonymizer.confidences(written, release.names, boxes=[tuple(f["box"]) for f in entry.faces])
+        return _shown([face["attributes"] for face in entry.faces], seen, release)
+
+    pictures = _Set(release, [_measured(job, anonymizer, release, run.options) for job in run.jobs], make)
+    with run:
+        out, outcome = pictures.run()
+        for number in sorted(out):
+            run.withhold(run.jobs[number], STANDS_OUT)
+        return run.close(release=outcome.to_dict()), outcome
 
 
-class _Planned:
-    """An anonymizer that knows what the faces of each picture should show, by the picture's digest."""
+@dataclass
+class _Set:
+    """The rounds, whatever the pictures are.
 
-    def __init__(self, anonymizer: Anonymizer, plan: Mapping[bytes, Wishes]) -> None:
-        self._anonymizer, self._plan = anonymizer, plan
+    Attributes:
+        sources: per picture, confidences [N, A] of its faces; NaN where a face was not measured.
+        make: anonymises a picture with these wishes and tells what its new faces show, bool [N, A]; no rows where there
+            is no output, and None where that is not clear.
+    """
 
-    def __call__(self, images: Sequence[Any], progress: Any = None, *, boxes: Any = None) -> Result:
-        wanted = [self._plan.get(Photo.read(image).digest(), []) for image in images]
-        return self._anonymizer(images, progress, boxes=boxes, wanted=wanted)
+    release: Release
+    sources: Sequence[Tensor]
+    make: Callable[[int, Wishes], Tensor | None]
+    shown: dict[int, Tensor | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._first = self._plan(range(len(self.sources)), 0)  # raises before anything is made
+
+    def run(self) -> tuple[set[int], ReleaseReport]:
+        """Which pictures to withhold, and what the set meets."""
+        out, rounds = self._tried(self._first), 1
+        first = achieved(self._rows(set()), self.release)
+        while out and rounds < ROUNDS and self._enough(out):
+            out, rounds = self._tried(self._plan(sorted(out), rounds)), rounds + 1
+        before = achieved(self._known(self.sources) >= 0.5, self.release)
+        after = achieved(self._rows(out), self.release)
+        return out, ReleaseReport(self.release, before, first, after, len(out), rounds)
+
+    def _tried(self, plan: Mapping[int, Wishes]) -> set[int]:
+        """Make these pictures; which of all pictures do not fit: at most these, since the others did before."""
+        for number, asked in plan.items():
+            self.shown[number] = self.make(number, asked)
+        kept = {number: rows for number, rows in sorted(self.shown.items()) if rows is not None}
+        owners = [number for number, rows in kept.items() for _ in rows]
+        out = to_withhold(self._rows(set()), owners, self.release, self.shown.keys() - kept.keys())
+        whole = {number for number in plan if number not in kept or len(kept[number])}
+        return min(out, whole, key=len)
+
+    def _enough(self, out: set[int]) -> bool:
+        """Whether these pictures and those that stay could meet the release at all."""
+        faces = self._known([self.sources[number] for number in out])
+        return len(faces) > 0 and len(faces) + len(self._rows(out)) >= self.release.k
+
+    def _plan(self, numbers: Sequence[int], round_: int) -> dict[int, Wishes]:
+        """Wishes for the faces of some pictures, while the others stay."""
+        stay = None if round_ == 0 else self._rows(set(numbers))
+        known = self._known([self.sources[number] for number in numbers])
+        asked = iter(
+            wishes(known, self.release, stay, join=round_ == ROUNDS - 1, tries=TRIES, skip=round_ * TRIES)
+        )
+        return {
+            number: [next(asked) if bool(face.isfinite().all()) else None for face in self.sources[number]]
+            for number in numbers
+        }
+
+    def _known(self, sources: Sequence[Tensor]) -> Tensor:
+        everyone = torch.cat([*sources, torch.zeros(0, len(self.release.names))])
+        return everyone[everyone.isfinite().all(1)]
+
+    def _rows(self, without: set[int]) -> Tensor:
+        """What all new faces show, those of some pictures left out."""
+        parts = [
+            rows for number, rows in sorted(self.shown.items()) if number not in without and rows is not None
+        ]
+        return torch.cat([*parts, torch.zeros(0, len(self.release.names), dtype=torch.bool)])
 
 
-def _plan(sources: Sequence[Tensor], release: Release) -> tuple[list[Wishes], Achieved]:
-    """Per picture and face what the new face should show, and what the sources meet. NaN: not measured, no wish."""
-    everyone = torch.cat([*sources, torch.zeros(0, len(release.names))])
-    known = torch.isfinite(everyone).all(1)
-    chosen = torch.zeros_like(everyone, dtype=torch.bool)
-    chosen[known] = assign(everyone[known], release)
-    wishes = [
-        dict(zip(release.names, row.tolist(), strict=True)) if fine else {}
-        for row, fine in zip(chosen, known.tolist(), strict=True)
-    ]
-    plan, start = [], 0
-    for faces in sources:
-        plan.append(wishes[start : start + len(faces)])
-        start += len(faces)
-    return plan, achieved(everyone[known] >= 0.5, release)
+def _measured(job: Job, anonymizer: Anonymizer, release: Release, options: RunOptions) -> Tensor:
+    """What the faces of a file show, [N, A]; none where it cannot be read, which is told when it is done."""
+    boxes = options.boxes.get(job.name) or None
+    try:
+        if job.skipped is None:
+            photo = read_photo(job.source, max_pixels=options.max_pixels)
+            return anonymizer.confidences(photo.values, release.names, boxes=boxes)
+    except (StyleIDError, OSError):
+        pass
+    return torch.zeros(0, len(release.names))
 
 
-def _shown(faces: Sequence[Mapping[str, Any]], release: Release) -> Tensor:
-    """What the new faces of one picture show, measured on the output: bool [N, A]."""
-    rows = [[face[name]["after"] >= 0.5 for name in release.names] for face in faces]
-    return torch.tensor(rows, dtype=torch.bool).view(-1, len(release.names))
+def _shown(faces: Attributes, seen: Tensor, release: Release) -> Tensor | None:
+    """What the new faces of a picture show, bool [N, A]: as reported, and as seen [N, A] in what is published.
 
-
-def _judged(shown: Sequence[Tensor], before: Achieved, release: Release) -> tuple[set[int], ReleaseReport]:
-    """Which pictures to withhold, and what the set meets with and without them."""
-    owners = [index for index, faces in enumerate(shown) for _ in faces]
-    everyone = torch.cat([*shown, torch.zeros(0, len(release.names), dtype=torch.bool)])
-    out = to_withhold(everyone, owners, release)
-    rest = [row for row, owner in enumerate(owners) if owner not in out]
-    report = ReleaseReport(
-        release, before, achieved(everyone, release), achieved(everyone[rest], release), len(out)
-    )
-    return out, report
-
-
-def _written(result: ImageResult) -> tuple[Face, ...]:
-    return () if result.output is None else result.faces
+    None where the two differ or a face was not measured: then nothing should rest on it.
+    """
+    try:
+        reported = torch.tensor([[face[name]["after"] for name in release.names] for face in faces])
+    except KeyError:
+        return None
+    reported = reported.view(-1, len(release.names)) >= 0.5
+    if seen.shape != reported.shape or not bool(seen.isfinite().all()):
+        return None
+    return reported if torch.equal(seen >= 0.5, reported) else None
 
 
 def _withheld(result: ImageResult) -> ImageResult:

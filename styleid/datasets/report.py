@@ -14,7 +14,7 @@ from typing import Any, Self, TextIO
 
 from ..errors import InputError
 
-__all__ = ["FileReport", "Journal", "Summary", "partial_of", "withdraw"]
+__all__ = ["FileReport", "Journal", "Summary", "partial_of"]
 
 VERSION = 1
 
@@ -81,8 +81,8 @@ class Summary:
 class Journal:
     """Entries of a run, appended to ``<report>.partial`` one line each and turned into the report when it ends.
 
-    A run without report keeps only its counts. ``resume`` reads what an earlier run left, and raises InputError when
-    that run had other settings.
+    A run without report keeps only its outcomes. Of two entries of a file the later counts. ``resume`` reads what an
+    earlier run left, and raises InputError when that run had other settings.
     """
 
     def __init__(self, report: Path | None, *, settings: Mapping[str, Any], resume: bool) -> None:
@@ -90,8 +90,9 @@ class Journal:
         self._partial = None if report is None else partial_of(report)
         self._earlier = self._read_earlier() if resume else {}
         self.resumes = bool(self._earlier)  # whether there is an earlier run to go on with
-        self._counts: Counter[str] = Counter()
-        self._written = 0
+        self._outcomes: dict[str, tuple[str, bool]] = {}  # by source, and whether there is an output
+        self._places: dict[str, int] = {}  # in the file, by source
+        self._head: dict[str, Any] = {}
         self._file: TextIO | None = None
         self._closed = False
 
@@ -121,14 +122,27 @@ class Journal:
 
     def add(self, entry: FileReport) -> None:
         """Count an entry and write it down."""
-        self._counts[entry.outcome] += 1
-        self._written += entry.output is not None
+        if self._file is not None:
+            self._places[entry.source] = self._file.tell()
+        self._outcomes[entry.source] = (entry.outcome, entry.output is not None)
         self._line(entry.to_dict())
 
-    def close(self) -> Summary:
-        """Write the report of a complete run."""
+    def entry(self, source: str) -> FileReport:
+        """The last entry of a file, read back; needs a report. Raises KeyError where there is none."""
+        with self._partial.open(encoding="utf-8") as file:
+            file.seek(self._places[source])
+            return FileReport.from_dict(json.loads(file.readline())).changed(resumed=False)
+
+    def close(self, head: Mapping[str, Any] = MappingProxyType({})) -> Summary:
+        """Write the report of a complete run, with `head` among what it says about the run."""
+        self._head = dict(head)
         self._finish(complete=True)
-        return Summary(MappingProxyType(dict(sorted(self._counts.items()))), self._written)
+        return Summary(
+            MappingProxyType(self._counts()), sum(written for _, written in self._outcomes.values())
+        )
+
+    def _counts(self) -> dict[str, int]:
+        return dict(sorted(Counter(outcome for outcome, _ in self._outcomes.values()).items()))
 
     def _line(self, plain: Mapping[str, Any]) -> None:
         if self._file is not None:
@@ -153,8 +167,13 @@ class Journal:
     def _write(self, file: TextIO, complete: bool) -> None:
         """The report, entry by entry: a run over many files does not fit into memory. Of two entries the later counts."""
         last = {plain["source"]: position for position, plain in enumerate(_entries(self._partial))}
-        summary = dict(sorted(self._counts.items()))
-        head = {"version": VERSION, "complete": complete, "settings": self._settings, "summary": summary}
+        head = {
+            "version": VERSION,
+            "complete": complete,
+            "settings": self._settings,
+            "summary": self._counts(),
+        }
+        head |= self._head
         file.write(json.dumps(head, indent=1)[:-2] + ',\n "pictures": [')
         between = "\n"
         for position, plain in enumerate(_entries(self._partial)):
@@ -184,37 +203,6 @@ class Journal:
                 "The earlier run had other settings. Repeat them, or start again with --overwrite instead of --resume."
             )
         return {plain["source"]: plain for plain in entries}
-
-
-def withdraw(
-    report: Path, gone: Mapping[str, str], outcome: str, reason: str, head: Mapping[str, Any]
-) -> None:
-    """Change a finished report, line by line: outputs were deleted, `gone` by source and former outcome.
-
-    Their entries take `outcome` and `reason`; `head` is added to what the report says about the run.
-    """
-    temporary = report.with_name(f".{secrets.token_hex(8)}.tmp")
-    with report.open(encoding="utf-8") as old, temporary.open("w", encoding="utf-8") as new:
-        lines = [line for line in iter(old.readline, ' "pictures": [\n') if line]
-        first = json.loads("".join(lines).rstrip().rstrip(",") + "}")
-        counts = Counter(first["summary"])
-        counts.subtract(Counter(gone.values()))
-        counts[outcome] += len(gone)
-        first |= {"summary": {name: count for name, count in sorted(counts.items()) if count}, **head}
-        new.write(json.dumps(first, indent=1)[:-2] + ',\n "pictures": [\n')
-        new.writelines(_withdrawn(line, gone, outcome, reason) for line in old)
-    os.replace(temporary, report)
-
-
-def _withdrawn(line: str, gone: Mapping[str, str], outcome: str, reason: str) -> str:
-    if not line.startswith("{"):
-        return line
-    end = ",\n" if line.endswith(",\n") else "\n"
-    plain = json.loads(line.removesuffix(end))
-    if plain["source"] in gone:
-        faces = [{**face, "outcome": outcome, "reason": reason} for face in plain["faces"]]
-        plain |= {"outcome": outcome, "reason": reason, "output": None, "bytes": None, "faces": faces}
-    return json.dumps(plain) + end
 
 
 def partial_of(report: Path) -> Path:

@@ -7,7 +7,7 @@ faces that the caller lets through by name (on_failure="pass").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..faces import Face
 from ..privacy.outcomes import NO_FACE, ImageResult
+from ..privacy.plan import Wish
 from ..privacy.verify import same_place, verify_faces
 from ..randomness import derive_seed
 from .compose import compose
@@ -37,7 +38,7 @@ class _Run:
     photo: Photo
     settings: Settings
     digest: bytes | None  # of the picture, when the seed is not secret
-    wanted: Sequence[Mapping[str, bool]] = ()  # per face, where it is not what the settings keep
+    wanted: Sequence[Wish | None] = ()  # per face, None where it is what the settings keep
     tracks: list[Track] = field(default_factory=list)
 
     @property
@@ -66,7 +67,10 @@ class _Run:
         for number, face in enumerate(faces, start=1):
             index = len(self.tracks)
             secret = derive_seed(self.settings.seed, self.digest or b"", index)
-            self.tracks.append(Track.begin(index, face, secret, pixels, self.settings, grey=self.photo.grey))
+            wish = self.wanted[index] if index < len(self.wanted) else None
+            self.tracks.append(
+                Track.begin(index, face, secret, pixels, self.settings, grey=self.photo.grey, wish=wish)
+            )
             tick(number / len(faces))
 
 
@@ -76,7 +80,7 @@ def run_photo(
     settings: Settings,
     boxes: Sequence[Box] | None,
     tick: Callable[[float], None],
-    wanted: Sequence[Mapping[str, bool]] = (),
+    wanted: Sequence[Wish | None] = (),
 ) -> ImageResult:
     """Anonymise one photograph. `tick(share)` reports progress and may raise to cancel; it is never
     swallowed.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from ..metrics import attributes_preserved, identity_distance
 from ..pixel import masked_blend
 from ..privacy.goal import Goal
 from ..privacy.levels import Attempt
+from ..privacy.plan import Wish
 from ..privacy.reach import Probe
 from .face import Candidate, SourceFace, decode_attempt, recoloured
 
@@ -39,7 +40,7 @@ class Prober:
     """Measures changes of one source face; a step that fails is a change that hid nothing.
 
     Attributes:
-        wanted: by attribute, the side of 0.5 that the new face should be on; `planned` for a set of pictures.
+        wish: what the new face should show; None where nothing is asked.
         passes: faces decoded so far.
         reason: why the last failed step failed.
     """
@@ -49,8 +50,7 @@ class Prober:
     goal: Goal
     seed: int
     grey: bool = False
-    wanted: Mapping[str, bool] = field(default_factory=dict)
-    planned: bool = False
+    wish: Wish | None = None
     passes: int = 0
     reason: str | None = None
     last: Attempt | None = None
@@ -111,17 +111,22 @@ class Prober:
         margins = [
             min(distances[one.name], decoded.swaps[one.name]) / one.threshold for one in self.goal.tuners
         ]
-        kept, unmet = self._attributes(composite)
         change = float((composite - source.crop).abs().mean())
-        return Probe(attempt, target, distances, decoded.swaps, min(margins), change, kept, unmet)
+        shown = self._attributes(composite)
+        return Probe(attempt, target, distances, decoded.swaps, min(margins), change, **shown)
 
-    def _attributes(self, composite: Tensor) -> tuple[float | None, tuple[str, ...]]:
+    def _attributes(self, composite: Tensor) -> dict[str, Any]:
+        """What a probe says about attributes; nothing without an attribute net."""
         if self.family.attributes is None:
-            return None, ()
+            return {}
         now = self.family.attribute_confidences(composite)
-        kept = float(attributes_preserved(self.source.attributes, now).float().mean())
-        side = dict(zip(self.family.attributes.names, (now[0] >= 0.5).tolist(), strict=True))
-        return kept, tuple(name for name, value in self.wanted.items() if side[name] != value)
+        shown: dict[str, Any] = {
+            "kept": float(attributes_preserved(self.source.attributes, now).float().mean())
+        }
+        if self.wish is not None:
+            confidences = dict(zip(self.family.attributes.names, now[0].tolist(), strict=True))
+            shown["choice"], shown["unmet"], shown["lacking"] = self.wish.judge(confidences)
+        return shown
 
 
 def guarded_reason(step: str, error: Exception) -> str:

@@ -7,32 +7,41 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..privacy.levels import Attempt, Search
+from ..privacy.plan import Wish
 from ..privacy.reach import Probe, reach
 from .probe import Prober
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from .face import Candidate
+    from .face import Candidate, SourceFace
 
-__all__ = ["CHOICES", "TARGETS", "proposals"]
+__all__ = ["CHOICES", "TARGETS", "kept_by_level", "proposals"]
 
 # Random identities tried per face: one of them may lie near the source or near another face of the picture.
 TARGETS = 3
-# Random identities of which one is chosen by its attributes.
+# Random identities of which one is chosen by the attributes that its level keeps.
 CHOICES = 12
-# The same where what is wanted was planned for a set of pictures, which a face that misses it would have to leave.
-PLANNED = 36
 
 
 def proposals(prober: Prober, settings: Settings) -> Iterator[Candidate]:
     """Candidates that every recogniser of the goal takes for somebody else, the preferred first."""
-    if prober.wanted:
-        probes = _keeping(prober, settings.attempts)
+    if prober.wish is not None:
+        probes = _wished(prober, prober.wish, settings.attempts)
     elif settings.search is not None:
         probes = _least(prober, settings.search)
     else:
         probes = _ladder(prober, settings.attempts, range(TARGETS))
     return (one for one in map(prober.candidate, probes) if one.probe.passed)
+
+
+def kept_by_level(source: SourceFace, settings: Settings) -> Wish | None:
+    """That the attributes which the level keeps stay on their side, those that the attribute net knows."""
+    network = settings.family.attributes
+    if network is None:
+        return None
+    has = dict(zip(network.names, (source.attributes[0] >= 0.5).tolist(), strict=True))
+    kept = {name: has[name] for name in settings.keeps if name in has}
+    return Wish(choices=(kept,), tries=CHOICES) if kept else None
 
 
 def _ladder(prober: Prober, attempts: Sequence[Attempt], targets: range) -> Iterator[Probe]:
@@ -51,16 +60,18 @@ def _least(prober: Prober, search: Search) -> Iterator[Probe]:
         prober.forget()
 
 
-def _keeping(prober: Prober, attempts: Sequence[Attempt]) -> Iterator[Probe]:
-    """The first identity that meets all that is wanted, else the one that meets most; then stronger attempts."""
+def _wished(prober: Prober, wish: Wish, attempts: Sequence[Attempt]) -> Iterator[Probe]:
+    """The first identity that clearly meets what is wanted most, else the one that comes nearest; then stronger
+    attempts.
+    """
     others: list[Probe] = []
-    for target in range(PLANNED if prober.planned else CHOICES):
+    for target in range(wish.skip, wish.skip + wish.tries):
         for probe in _ladder(prober, attempts[:1], range(target, target + 1)):
             if not probe.unmet:  # in haste; joined to the source as it will be, it may show something else
                 probe = prober.candidate(probe).probe
-            if probe.unmet:
+            if probe.unmet or probe.choice or probe.lacking:
                 others.append(probe)
             else:
                 yield probe
-    yield from sorted(others, key=lambda probe: len(probe.unmet))
+    yield from sorted(others, key=lambda probe: (len(probe.unmet), probe.choice, probe.lacking))
     yield from _ladder(prober, attempts[1:], range(TARGETS))

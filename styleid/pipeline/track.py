@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -11,9 +11,10 @@ from torch import Tensor
 from ..faces import AlignedFaces, Face
 from ..metrics import pairwise_identity_distance
 from ..privacy.levels import Attempt
+from ..privacy.plan import Wish
 from .face import Candidate, SourceFace, prepare_face
 from .probe import Prober, guarded_reason
-from .propose import proposals
+from .propose import kept_by_level, proposals
 from .settings import Settings
 
 __all__ = ["Track", "guarded_reason"]
@@ -50,17 +51,14 @@ class Track:
         settings: Settings,
         *,
         grey: bool,
-        wanted: Mapping[str, bool] | None = None,
+        wish: Wish | None = None,
     ) -> Track:
         """Measure the face in a photograph [H, W, 3]; a network that fails on it makes the face a failed one."""
         track = cls(index, face, seed)
         try:
             track.aligned, track.source = prepare_face(photo, face, settings.family, settings.recognisers)
-            planned = wanted is not None
-            wanted = wanted if planned else _kept(track.source, settings)
-            track._prober = Prober(
-                track.source, settings.family, settings.goal, seed, grey, wanted, planned=planned
-            )
+            wish = wish or kept_by_level(track.source, settings)
+            track._prober = Prober(track.source, settings.family, settings.goal, seed, grey, wish)
             track._proposals = proposals(track._prober, settings)
         except Exception as error:  # whatever went wrong, this face was not measured and must not get out
             track.source, track.failed = None, guarded_reason("measuring the face", error)
@@ -114,15 +112,6 @@ class Track:
             self._wear(candidate, judged, "its new face resembles one of an earlier picture of this run")
             return
         self.give_up(self._prober.reason or "no setting of this level moved the face past the threshold")
-
-
-def _kept(source: SourceFace, settings: Settings) -> Mapping[str, bool]:
-    """By attribute that the level keeps and the attribute net knows: whether the source has it."""
-    network = settings.family.attributes
-    if network is None:
-        return {}
-    has = dict(zip(network.names, (source.attributes[0] >= 0.5).tolist(), strict=True))
-    return {name: has[name] for name in settings.keeps if name in has}
 
 
 def _farther(judged: Tensor, others: Tensor, settings: Settings) -> bool:

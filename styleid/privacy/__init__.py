@@ -5,8 +5,9 @@ hidden.
 from .goal import Goal, calibrate, make_goal, stored_thresholds
 from .levels import LADDERS, LEVELS, SEARCH, Attempt, Level, Search, attempts_for
 from .outcomes import FaceReport, ImageResult, Result
+from .plan import Wish, assign, wishes
 from .reach import Probe, Reached, frontier, reach
-from .release import Achieved, Release, achieved, assign
+from .release import Achieved, Release, achieved
 from .verify import Verification, verify_faces
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Result",
     "Search",
     "Verification",
+    "Wish",
     "achieved",
     "assign",
     "attempts_for",
@@ -34,4 +36,5 @@ __all__ = [
     "reach",
     "stored_thresholds",
     "verify_faces",
+    "wishes",
 ]

@@ -28,7 +28,8 @@ class Probe:
             not by what the encoder lost.
         change: mean absolute difference of the crop's pixels, 0..1.
         kept: share of the attributes on the same side of 0.5 as in the source; None without an attribute net.
-        unmet: attributes that were asked for and are not met.
+        unmet: attributes that were asked for and are not met, `choice` being the combination that comes nearest, and
+            `lacking` what its confidences lack in sum to be clear; see :class:`styleid.privacy.Wish`.
     """
 
     attempt: Attempt
@@ -39,6 +40,8 @@ class Probe:
     change: float
     kept: float | None = None
     unmet: tuple[str, ...] = ()
+    choice: int = 0
+    lacking: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "distances", MappingProxyType(dict(self.distances)))

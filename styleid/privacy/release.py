@@ -7,15 +7,16 @@ is measured is what counts. Sources: Samarati and Sweeney 1998; Machanavajjhala 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..errors import InputError
 
-__all__ = ["Achieved", "Release", "achieved", "assign", "to_withhold"]
+__all__ = ["Achieved", "Release", "achieved", "classes_of", "to_withhold"]
+
+_ROUNDING = 1e-6  # of a share in float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +66,14 @@ class Achieved:
     def meets(self, release: Release) -> bool:
         if self.k < release.k:
             return False
-        return release.sensitive is None or (self.l >= release.l and self.t <= release.t + 1e-9)
+        return release.sensitive is None or (self.l >= release.l and self.t <= release.t + _ROUNDING)
 
 
 def achieved(shown: Tensor, release: Release) -> Achieved:
     """The k, l and t of faces that show these attributes: bool [N, A], columns as `release.names`."""
     if not len(shown):
         return Achieved(0, None, None, 0, 0)
-    classes = _classes(shown, release)
+    classes = classes_of(shown, release)
     k = min(map(len, classes.values()))
     if release.sensitive is None:
         return Achieved(k, None, None, len(classes), len(shown))
@@ -82,83 +83,59 @@ def achieved(shown: Tensor, release: Release) -> Achieved:
     return Achieved(k, l_, t, len(classes), len(shown))
 
 
-def assign(confidences: Tensor, release: Release) -> Tensor:
-    """Which attributes each new face should show: bool [N, A], as few changes as a greedy choice finds.
+def to_withhold(
+    shown: Tensor, owners: Sequence[int], release: Release, unfit: Collection[int] = ()
+) -> set[int]:
+    """Pictures to take out so that the rest meets the release, as few as two greedy ways find.
 
-    Classes smaller than k are dissolved, smallest first: each member joins the class nearest to its confidences. The
-    sensitive attribute then gets its share of the whole set within every class.
-
-    Args:
-        confidences: of the sources, [N, A] in 0..1, columns as `release.names`.
-
-    Raises:
-        InputError: fewer than k faces.
-    """
-    if len(confidences) < release.k:
-        raise InputError(
-            f"A set of {len(confidences)} faces cannot be {release.k}-anonymous. Ask for less, or give more pictures."
-        )
-    count = len(release.attributes)
-    wanted = confidences >= 0.5
-    while True:
-        classes = _classes(wanted, release)
-        smallest = min(classes, key=lambda key: (len(classes[key]), key))
-        if len(classes[smallest]) >= release.k:
-            break
-        others = torch.tensor([key for key in sorted(classes) if key != smallest]).float()  # [C - 1, a]
-        rows = classes[smallest]
-        nearest = torch.cdist(confidences[rows, :count].float(), others, p=1).argmin(1)
-        wanted[rows, :count] = others[nearest] >= 0.5
-    if release.sensitive is not None:
-        _spread(wanted, confidences[:, -1], release)
-    return wanted
-
-
-def to_withhold(shown: Tensor, owners: Sequence[int], release: Release) -> set[int]:
-    """Pictures to take out so that the rest meets the release: those with a face in a class that fails.
+    What cannot be hidden in a crowd is not published (suppression). Classes that are too small go whole. Of a class in
+    which the sensitive attribute stands out, either all goes, or one picture at a time of those that show the frequent
+    value. Everything may have to go.
 
     Args:
         shown: bool [N, A] of all faces; owners: for each, the number of its picture.
-
-    Classical suppression: what cannot be hidden in a crowd is not published. Everything may have to go.
+        unfit: pictures that go in any case.
     """
-    out: set[int] = set()
-    while True:
-        rows = [row for row, owner in enumerate(owners) if owner not in out]
-        rest = shown[rows]
-        if not rows or achieved(rest, release).meets(release):
-            return out
-        classes = _classes(rest, release)
-        worst = min(classes.values(), key=lambda members: _quality(rest, members, release))
-        out |= {owners[rows[member]] for member in worst}
+    ways = [_suppressed(shown, owners, release, unfit, whole) for whole in (True, False)]
+    return min(ways, key=len)
 
 
-def _quality(shown: Tensor, members: list[int], release: Release) -> tuple[float, ...]:
-    """How well a class does; the one that fails first is the least."""
-    size = len(members)
-    if release.sensitive is None:
-        return (float(size),)
-    values = shown[:, -1].float()
-    distance = float((values[members].mean() - values.mean()).abs())
-    fits = size >= release.k and len(values[members].unique()) >= release.l and distance <= release.t
-    return (float(fits), -distance, float(size))
-
-
-def _classes(shown: Tensor, release: Release) -> dict[tuple[bool, ...], list[int]]:
-    """Rows by their released attributes."""
+def classes_of(shown: Tensor, release: Release) -> dict[tuple[bool, ...], list[int]]:
+    """Rows of bool [N, A] by their released attributes."""
     classes: dict[tuple[bool, ...], list[int]] = {}
     for row, values in enumerate(shown[:, : len(release.attributes)].tolist()):
         classes.setdefault(tuple(values), []).append(row)
     return classes
 
 
-def _spread(wanted: Tensor, confidence: Tensor, release: Release) -> None:
-    """Give every class the whole set's share of the sensitive attribute, to those that show it most; in place."""
-    share = float((confidence >= 0.5).float().mean())
-    for rows in _classes(wanted, release).values():
-        least = 1 if release.l == 2 and len(rows) > 1 else 0
-        count = min(max(round(share * len(rows)), least), len(rows) - least)
-        order = confidence[rows].argsort(descending=True, stable=True).tolist()
-        chosen = {rows[i] for i in order[:count]}
-        for row in rows:
-            wanted[row, -1] = row in chosen
+def _suppressed(
+    shown: Tensor, owners: Sequence[int], release: Release, unfit: Collection[int], whole: bool
+) -> set[int]:
+    out = set(unfit)
+    while True:
+        rows = [row for row, owner in enumerate(owners) if owner not in out]
+        rest = shown[rows]
+        if not rows or achieved(rest, release).meets(release):
+            return out
+        worst = min(classes_of(rest, release).values(), key=lambda members: _quality(rest, members, release))
+        if not whole and len(worst) > release.k and len(rest[worst, -1].unique()) >= release.l:
+            worst = [_frequent(rest, worst)]
+        out |= {owners[rows[member]] for member in worst}
+
+
+def _frequent(shown: Tensor, members: list[int]) -> int:
+    """A member that shows the value of the sensitive attribute that is too frequent in its class."""
+    values = shown[:, -1].float()
+    value = bool(values[members].mean() > values.mean())
+    return next(member for member in members if bool(shown[member, -1]) == value)
+
+
+def _quality(shown: Tensor, members: list[int], release: Release) -> tuple[float, ...]:
+    """How well a class does; the one that fails first is the least: too small, then the most different."""
+    size = len(members)
+    if size < release.k or release.sensitive is None:
+        return (0.0, float(size))
+    values = shown[:, -1].float()
+    distance = float((values[members].mean() - values.mean()).abs())
+    fits = len(values[members].unique()) >= release.l and distance <= release.t + _ROUNDING
+    return (2.0 if fits else 1.0, -distance, float(size))

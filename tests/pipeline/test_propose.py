@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
 import torch
 
-from styleid.pipeline import propose
 from styleid.pipeline.face import look_at
 from styleid.pipeline.probe import Prober
 from styleid.pipeline.propose import proposals
 from styleid.pipeline.reach import reach_faces
 from styleid.pipeline.settings import Settings
-from styleid.privacy import LADDERS, SEARCH, make_goal
+from styleid.privacy import LADDERS, SEARCH, Wish, make_goal
+
+
+def wish(*choices, tries, **options):
+    return Wish(choices=choices, tries=tries, **options)
+
+
+def answer(prober, asked, candidate):
+    """How many wanted attributes a candidate misses, and what it lacks."""
+    now = prober.family.attribute_confidences(candidate.composite)[0].tolist()
+    _, unmet, lacking = asked.judge(dict(zip(prober.family.attributes.names, now, strict=True)))
+    return len(unmet), lacking
 
 
 @pytest.fixture
@@ -23,16 +34,16 @@ def crop(photograph):
 
 @pytest.fixture
 def begin(tiny_family, crop):
-    """begin(wanted, **settings): a prober of the crop, and settings."""
+    """begin(wish, **settings): a prober of the crop, and settings."""
 
-    def make(wanted=None, threshold=0.2, **options):
+    def make(wish=None, threshold=0.2, **options):
         goal = make_goal(tiny_family, distance=threshold)
         options = {"attempts": LADDERS["layers"], **options}
         settings = Settings(
             family=tiny_family, goal=goal, detect=lambda *_: [], on_failure="block", seed=1, **options
         )
         source = look_at(crop, tiny_family, settings.recognisers)
-        return Prober(source, tiny_family, goal, 7, wanted=wanted or {}), settings
+        return Prober(source, tiny_family, goal, 7, wish=wish), settings
 
     return make
 
@@ -61,16 +72,36 @@ def test_only_what_passes_is_offered_and_it_is_measured_as_it_is_joined(begin, c
     assert list(proposals(prober, settings)) == []
 
 
-def test_wanted_attributes_choose_among_identities(begin, monkeypatch):
-    monkeypatch.setattr(propose, "CHOICES", 6)
-    unmet = []
-    for wanted in ({}, {"Male": True, "Smiling": True}, {"Male": False, "Smiling": False}):
-        prober, settings = begin(wanted)
-        candidate = next(proposals(prober, settings))
-        unmet.append(len(candidate.probe.unmet))
-        if wanted and not candidate.probe.unmet:
-            assert prober.passes <= 6
-    assert unmet[0] == 0
+def test_wanted_attributes_choose_among_identities(begin):
+    """Whatever is wanted, the first candidate is one that no other of the tries answers better."""
+    (every,) = [list(proposals(*begin(wish({}, tries=6))))]
+    names = ("Male", "Smiling")
+    for wanted in itertools.product((True, False), repeat=2):
+        asked = wish(dict(zip(names, wanted, strict=True)), tries=6)
+        prober, settings = begin(asked)
+        first = next(proposals(prober, settings))
+        fewest = min(answer(prober, asked, one)[0] for one in every[:6])
+        assert answer(prober, asked, first)[0] == len(first.probe.unmet) == fewest
+
+
+def test_identities_that_were_seen_are_passed_over(begin):
+    first, second = (
+        [
+            one.probe.target
+            for one in proposals(*begin(wish({"Male": True, "Smiling": True}, skip=skip, tries=3)))
+        ]
+        for skip in (0, 3)
+    )
+    assert set(first[:3]) == {0, 1, 2} and set(second[:3]) == {3, 4, 5}
+
+
+def test_the_nearest_choice_counts():
+    asked = wish({"A": True, "B": True}, {"A": False}, tries=1, margin=0.1)
+    assert asked.judge({"A": 0.9, "B": 0.9}) == (0, (), 0)
+    assert asked.judge({"A": 0.3, "B": 0.2}) == (1, (), 0)
+    choice, unmet, lacking = asked.judge({"A": 0.9, "B": 0.45})
+    assert (choice, unmet) == (0, ("B",)) and lacking == pytest.approx(0.15)
+    assert asked.judge({"A": 0.55, "B": 0.9})[2] == pytest.approx(0.05)
 
 
 def test_a_failing_step_is_a_reason_and_no_candidate(begin, monkeypatch):

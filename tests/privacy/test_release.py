@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from styleid.errors import InputError
-from styleid.privacy.release import Release, achieved, assign, to_withhold
+from styleid.privacy.plan import assign
+from styleid.privacy.release import Release, achieved, to_withhold
 
 TWO = Release(attributes=("Male", "Young"), k=2)
 FULL = Release(attributes=("Male",), sensitive="Smiling", k=2, l=2, t=0.25)
