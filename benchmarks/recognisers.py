@@ -3,9 +3,8 @@
     python benchmarks/recognisers.py REFERENCES [--kinds ir-se50 bisenet ...] [--batch 1] [--rounds 5]
 
 REFERENCES is a folder with checkouts of facexlib, CurricularFace, CVLface (which needs fvcore), facenet-pytorch,
-insightface and StyleID. Each row gives
-the largest absolute difference, and the time and the peak memory of the process divided by the public code's. Times are
-taken in turns.
+insightface and StyleID. Each row gives the largest absolute difference, and the time and the peak memory of the process
+divided by the public code's (onnxruntime's memory, for ONNX files). Times are taken in turns.
 """
 
 from __future__ import annotations
@@ -241,6 +240,11 @@ def alone(index: int, who: str, path: Path, references: Path, batch: int) -> Non
     with torch.inference_mode():
         if who == "ours":
             load_network(path, case.kind)(x)
+        elif case.suffix == ".onnx":
+            import onnxruntime
+
+            session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+            session.run(None, {session.get_inputs()[0].name: x.numpy()})
         else:
             network = case.build(references)
             if case.suffix in (".pt", ".pth"):

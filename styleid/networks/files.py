@@ -120,8 +120,20 @@ def fill_network(network: nn.Module, tensors: Mapping[str, Tensor], kind: str) -
             raise WeightsError(
                 f"{name!r} of this {kind} file holds NaN or infinite weights. Fetch the file again."
             )
-    network.load_state_dict(dict(tensors), strict=True, assign=True)
+    network.load_state_dict(_apart(tensors), strict=True, assign=True)
     return network
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Each tensor with memory of its own, as a file can name the same numbers twice: weights are rewritten in place."""
+    own: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        place = tensor.data_ptr()
+        alone = tensor.is_contiguous() and place not in taken
+        own[name] = tensor if alone else tensor.clone(memory_format=torch.contiguous_format)
+        taken.add(place)
+    return own
 
 
 def _config(metadata: Mapping[str, str], kind: str) -> Any:

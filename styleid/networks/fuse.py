@@ -22,7 +22,8 @@ def fuse(network: nn.Module) -> nn.Module:
     whose layers are no sequence folds them itself in a method ``fuse_layers()``. A network without batch
     normalisation is left as it is. The state dict changes: write a network before it is fused.
     Convolutions get the order of memory that they are fastest in; one with ``reads_as_stored`` keeps its weight as it is,
-    as in a memory-mapped file.
+    as in a memory-mapped file. Weights are rewritten where they lie, so a network takes its memory once (a mapped file
+    is not changed: its pages become the process's own).
     """
     if not any(isinstance(module, Norm) for module in network.modules()):
         return network
@@ -36,7 +37,7 @@ def fuse(network: nn.Module) -> nn.Module:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | BorderedConv) and not getattr(
             module, "reads_as_stored", False
         ):
-            module.to(memory_format=torch.channels_last)
+            module.weight = _ordered(module.weight)
     return network
 
 
@@ -93,13 +94,24 @@ _ROWS = 64  # of a weight that are in float64 at once: what a process has once t
 
 
 def _scaled(weight: Tensor, scale: Tensor) -> nn.Parameter:
-    """`weight * scale` of float64, in the order of memory that convolutions are fastest in."""
-    order = torch.channels_last if weight.ndim == 4 else torch.contiguous_format
-    result = torch.empty_like(weight, dtype=torch.float32, memory_format=order)
+    """`weight * scale` of float64, in the memory of `weight`."""
+    result = weight.detach().float()
     scale = scale.expand(len(weight), *scale.shape[1:])
-    for into, rows, by in zip(result.split(_ROWS), weight.split(_ROWS), scale.split(_ROWS), strict=True):
-        into.copy_(rows.double() * by)
-    return nn.Parameter(result, requires_grad=False)
+    for rows, by in zip(result.split(_ROWS), scale.split(_ROWS), strict=True):
+        rows.copy_(rows.double() * by)
+    return _ordered(result)
+
+
+def _ordered(weight: Tensor) -> nn.Parameter:
+    """Kernels in the order of memory that convolutions are fastest in; a contiguous weight keeps its memory."""
+    weight = weight.detach()
+    if weight.ndim == 4 and weight.is_contiguous():
+        kernels = weight.permute(0, 2, 3, 1)  # [O, y, x, I]
+        into = weight.view(kernels.shape)
+        for rows, kernel in zip(into.split(_ROWS), kernels.split(_ROWS), strict=True):
+            rows.copy_(kernel.clone())
+        weight = into.permute(0, 3, 1, 2)
+    return nn.Parameter(weight, requires_grad=False)
 
 
 def _fuse_sequence(layers: nn.Sequential) -> None:

@@ -77,6 +77,38 @@ def test_a_loaded_network_is_fused_and_answers_the_same(tmp_path: Path) -> None:
     torch.testing.assert_close(fused(x), plain(x), rtol=1e-5, atol=1e-5)
 
 
+def test_weights_are_rewritten_where_they_lie() -> None:
+    network = lived_in(nn.Sequential(nn.BatchNorm2d(6), nn.Conv2d(6, 4, 3, 1, 1), nn.BatchNorm2d(4)))
+    place = network[1].weight.data_ptr()
+    assert fuse(network)[1].weight.data_ptr() == place
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_loading_never_writes_to_the_file(tmp_path: Path, suffix: str) -> None:
+    plain = lived_in(IRSE(IRSEConfig(units=(3, 4, 14, 3), widths=(4, 5, 6, 7), input_size=32)))
+    file = tmp_path / f"net{suffix}"
+    if suffix == ".pt":
+        torch.save(plain.state_dict(), file)
+    else:
+        write_network(plain, file, "ir-se50", dtype=torch.float32)
+    before = file.read_bytes()
+    load_network(file, "ir-se50")
+    assert file.read_bytes() == before
+
+
+def test_numbers_that_a_file_names_twice_are_folded_once_each(tmp_path: Path) -> None:
+    plain = lived_in(IRSE(IRSEConfig(units=(3, 4, 14, 3), widths=(4, 5, 6, 7), input_size=32)))
+    state = plain.state_dict()
+    state["body.2.res_layer.1.weight"] = state["body.1.res_layer.1.weight"]
+    state["body.2.res_layer.3.weight"] = state["body.2.res_layer.3.weight"][:1].expand(4, -1, -1, -1)
+    plain.load_state_dict(state)
+    torch.save(state, tmp_path / "net.pth")
+    x = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(
+        load_network(tmp_path / "net.pth", "ir-se50")(x), plain(x), rtol=1e-5, atol=1e-5
+    )
+
+
 def test_gradients_reach_the_input_of_a_fused_network() -> None:
     torch.manual_seed(3)
     plain = lived_in(IRSE(IRSEConfig(units=(1, 1, 1, 1), widths=(16, 16, 24, 32), input_size=32)))
