@@ -85,7 +85,7 @@ def test_weights_are_rewritten_where_they_lie() -> None:
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
 def test_loading_never_writes_to_the_file(tmp_path: Path, suffix: str) -> None:
-    plain = lived_in(IRSE(IRSEConfig(units=(3, 4, 14, 3), widths=(4, 5, 6, 7), input_size=32)))
+    plain = lived_in(IRSE(IRSEConfig(units=(3, 4, 14, 3), widths=(16, 20, 24, 32), input_size=32)))
     file = tmp_path / f"net{suffix}"
     if suffix == ".pt":
         torch.save(plain.state_dict(), file)
@@ -97,10 +97,10 @@ def test_loading_never_writes_to_the_file(tmp_path: Path, suffix: str) -> None:
 
 
 def test_numbers_that_a_file_names_twice_are_folded_once_each(tmp_path: Path) -> None:
-    plain = lived_in(IRSE(IRSEConfig(units=(3, 4, 14, 3), widths=(4, 5, 6, 7), input_size=32)))
+    plain = lived_in(IRSE(IRSEConfig(units=(3, 4, 14, 3), widths=(16, 20, 24, 32), input_size=32)))
     state = plain.state_dict()
     state["body.2.res_layer.1.weight"] = state["body.1.res_layer.1.weight"]
-    state["body.2.res_layer.3.weight"] = state["body.2.res_layer.3.weight"][:1].expand(4, -1, -1, -1)
+    state["body.2.res_layer.3.weight"] = state["body.2.res_layer.3.weight"][:1].expand(16, -1, -1, -1)
     plain.load_state_dict(state)
     torch.save(state, tmp_path / "net.pth")
     x = torch.randn(2, 3, 32, 32)
