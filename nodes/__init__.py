@@ -16,6 +16,7 @@ from .ranking import StyleIDRankChannels, StyleIDRankLayers
 from .reach import StyleIDReachPrivacyTarget
 from .regions import StyleIDParseFace, StyleIDRegionMask
 from .reidentification import StyleIDIdentityDiversity, StyleIDReidentificationReport
+from .release import StyleIDReleaseSet
 from .save import StyleIDSaveAnonymizedImage
 from .swapper import StyleIDSwapperNetSwap, StyleIDTrainSwapperNet
 from .targets import StyleIDChooseTarget, StyleIDEditAttribute
@@ -50,6 +51,7 @@ _NODES = (
     StyleIDIdentityDiversity,
     StyleIDPrivacyReport,
     StyleIDReachPrivacyTarget,
+    StyleIDReleaseSet,
     StyleIDAnonymize,
     StyleIDSaveAnonymizedImage,
 )

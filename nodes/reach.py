@@ -14,7 +14,7 @@ from ..styleid.evaluate.frontier import frontier_chart
 from ..styleid.faces import AREAS
 from ..styleid.family import Family
 from ..styleid.pipeline.reach import ReachedFace, reach_faces
-from ..styleid.privacy import SEARCH, Goal, frontier, make_goal
+from ..styleid.privacy import SEARCH, Goal, frontier, frontier_rows, make_goal
 from . import _bridge
 from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, rerun_key
 from ._sockets import square_crops
@@ -131,7 +131,7 @@ class StyleIDReachPrivacyTarget:
         if not reached and on_failure == "block":
             raise InputError(f"Reach Privacy Target: a face does not reach the target.\n{report}")
         charts = [
-            frontier_chart(face.reached.probes, face.probe, f"face {number}")
+            frontier_chart([frontier_rows(face.reached.probes, face.probe)], f"face {number}")
             for number, face in enumerate(faces, start=1)
         ]
         return (

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
 
 if TYPE_CHECKING:
-    from .datasets import ReleaseReport
-    from .privacy import Achieved, Release
+    from .datasets import FileReport, ReleaseReport
+    from .privacy import Release
 
-__all__ = ["add_goal", "goal_settings", "release_lines", "release_of"]
+__all__ = ["Charts", "add_goal", "charts_of", "goal_settings", "release_of"]
+
+_CHARTED = 50  # faces whose searches are drawn: more could not be told apart
 
 
 def add_goal(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +62,14 @@ def add_goal(parser: argparse.ArgumentParser) -> None:
         help="most that its share may differ from the set's (%(default)s)",
     )
 
+    parser.add_argument(
+        "--charts",
+        type=Path,
+        metavar="FOLDER",
+        help="also write charts (pixels only): frontier.png, privacy against attributes for everything that a search "
+        "for the least change tried, and release.png, the classes of a set",
+    )
+
 
 def goal_settings(args: argparse.Namespace) -> dict[str, Any]:
     """What the report says about these arguments, where they were given."""
@@ -82,13 +93,45 @@ def release_of(args: argparse.Namespace) -> Release | None:
     return Release(k=args.k, l=args.l, t=args.t, sensitive=args.sensitive, **names)
 
 
-def release_lines(report: ReleaseReport) -> Iterator[str]:
-    """What the set met, for people."""
-    yield f"source faces: {_words(report.before)}"
-    yield f"new faces: {_words(report.anonymised)}"
-    yield f"published: {_words(report.after)}; {report.withheld} picture(s) withheld because they stand out"
+class Charts:
+    """What a run tells that charts are drawn of, and the files of `--charts`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tried: dict[str, list[Sequence[Mapping[str, Any]]]] = {}  # by picture
+
+    def see(self, entry: FileReport) -> None:
+        """Remember what was tried for the faces of a picture, the first of the run."""
+        if len(self._tried) < _CHARTED or entry.source in self._tried:
+            self._tried[entry.source] = [face["tried"] for face in entry.faces if face.get("tried")]
+
+    def write(self, release: ReleaseReport | None) -> list[Path]:
+        """Write the charts there is something for, whole files or none."""
+        from .datasets.files import write_atomically
+        from .evaluate.charts import as_png
+        from .evaluate.frontier import frontier_chart
+        from .evaluate.release_chart import release_chart
+
+        charts = {}
+        faces = [rows for tried in self._tried.values() for rows in tried][:_CHARTED]
+        if faces:
+            charts["frontier.png"] = frontier_chart(faces, f"least change of {len(faces)} face(s)")
+        if release is not None:
+            charts["release.png"] = release_chart(release)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for name, chart in charts.items():
+            write_atomically(self._folder / name, as_png(chart))
+        return [self._folder / name for name in charts]
 
 
-def _words(met: Achieved) -> str:
-    more = "" if met.l is None else f", l = {met.l}, t = {met.t:.3f}"
-    return f"{met.faces} faces in {met.classes} classes, k = {met.k}{more}"
+def charts_of(args: argparse.Namespace) -> Charts | None:
+    """Where charts go; None where nobody asked. Raises InputError for a folder of pictures."""
+    if args.charts is None:
+        return None
+    folder = args.charts.resolve()
+    for pictures in (args.source.resolve(), args.target.resolve()):
+        if folder == pictures or pictures in folder.parents:
+            raise InputError(
+                "--charts lies in a folder of pictures, where charts would count as such. Name another."
+            )
+    return Charts(args.charts)

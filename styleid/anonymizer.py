@@ -33,7 +33,7 @@ class Anonymizer:
     """Replaces every face of pictures by somebody who does not exist, and verifies it.
 
     Within a picture no new face resembles another one, or anybody of the picture. Without a seed this also holds, as far
-    as there are enough different faces, against all pictures that this Anonymizer has seen before.
+    as there are enough different faces, against all pictures that this Anonymizer has seen before, and against `book`.
 
     Args:
         family: weights to use, by name or loaded.
@@ -49,6 +49,8 @@ class Anonymizer:
             output, `blur` blurs that face beyond recognition, `pass` lets it through as it is.
         device: where a family given by name is loaded.
         engine: what decodes, for a family given by name; see :func:`styleid.load_family`.
+        book: identities that earlier runs have seen and given out, by the judge; those of this run are added. Not with
+            a seed, whose results may not depend on other pictures.
         detect: finds the faces of a picture [H, W, 3]; by default :func:`styleid.faces.detect_faces`.
 
     Raises:
@@ -71,6 +73,7 @@ class Anonymizer:
         on_failure: str = "block",
         device: str | torch.device = "cpu",
         engine: str = "torch",
+        book: IdentityBook | None = None,
         detect: Detect | None = None,
     ) -> None:
         attempts = attempts_for(level, method=method, area=area)
@@ -78,6 +81,10 @@ class Anonymizer:
             raise InputError(f"on_failure is one of {', '.join(ON_FAILURE)}, found {on_failure!r}.")
         if seed is not None:
             make_generator(seed)  # raises for anything that is no seed
+            if book is not None:
+                raise InputError(
+                    "With a seed results do not depend on other pictures: leave the seed or the book out."
+                )
         loaded = load_family(family, device=device, engine=engine) if isinstance(family, str) else family
         if loaded.judge.name == loaded.recogniser.name:
             raise InputError(
@@ -85,6 +92,8 @@ class Anonymizer:
             )
         search = search_for(level, area=area) if method is None else None
         goal = make_goal(loaded, distance=distance, far=far, recognisers=recognisers)
+        if book is None and seed is None:
+            book = IdentityBook(goal.judge.threshold)
         self._settings = Settings(
             family=loaded,
             goal=goal,
@@ -94,8 +103,7 @@ class Anonymizer:
             detect=_detector(loaded, detect),
             on_failure=on_failure,
             seed=seed,
-            # With a seed a result must not depend on the pictures before it.
-            book=IdentityBook(goal.judge.threshold) if seed is None else None,
+            book=book,
             notes=(*_notes(loaded, attempts), *goal.notes),
         )
 

@@ -6,12 +6,13 @@ import argparse
 import logging
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._cli_calibrate import add_calibrate
 from ._cli_evaluate import add_evaluate
-from ._cli_goal import add_goal, goal_settings, release_lines, release_of
+from ._cli_goal import add_goal, charts_of, goal_settings, release_of
 from ._cli_rank import add_rank
 from ._cli_swapper import add_train_swapper
 from ._cli_weights import add_weights
@@ -123,6 +124,13 @@ def _add_anonymize(commands: Any) -> None:
         metavar="FILE.json",
         help='your own faces: {"path below IN": [[x0, y0, x1, y1], ...]} in pixels of the upright picture',
     )
+    parser.add_argument(
+        "--identities",
+        type=Path,
+        metavar="FILE.safetensors",
+        help="keep the faces seen and given out, so that no later run gives one out again. The file is as secret as the "
+        "originals",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     parser.add_argument(
         "--resume", action="store_true", help="go on with an earlier run: keep what it finished"
@@ -131,7 +139,7 @@ def _add_anonymize(commands: Any) -> None:
     add_goal(parser)
     _add_models(parser)
     _add_engine(parser)
-    parser.set_defaults(run=_anonymize)
+    parser.set_defaults(run=_anonymize, book=None)
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
@@ -174,24 +182,35 @@ def _anonymize(args: argparse.Namespace) -> int:
             "identities": "secret" if args.seed is None else "from a seed",
         },
     )
+    keep = _kept_identities(args)
     anonymizer = make_anonymizer(args)
     if hasattr(signal, "SIGTERM"):  # ended from outside, leave nothing half done either
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    release = release_of(args)
-    with Bar() as bar:
+    release, charts = release_of(args), charts_of(args)
+    with keep, Bar() as bar:
+
+        def on_file(entry: FileReport) -> None:
+            _tell(entry, bar.write)
+            if charts is not None:
+                charts.see(entry)
+
         run: dict[str, Any] = {
             "report": args.report,
             "options": options,
             "progress": bar.show,
-            "on_file": lambda entry: _tell(entry, bar.write),
+            "on_file": on_file,
         }
         if release is None:
             summary, met = run_files(args.source, args.target, anonymizer, **run), None
         else:
             summary, met = release_folder(args.source, args.target, anonymizer, release, **run)
     print(_summary_line(summary))
-    for line in () if met is None else release_lines(met):
-        print(line)
+    if met is not None:
+        from .evaluate.release_chart import release_lines
+
+        print(*release_lines(met), sep="\n")
+    for path in () if charts is None else charts.write(met):
+        print(path)
     return 0 if summary.fine else 1
 
 
@@ -211,7 +230,22 @@ def make_anonymizer(args: argparse.Namespace) -> Callable[..., Any]:
         on_failure=args.on_failure,
         device=_device(args.device),
         engine=args.engine,
+        book=args.book,
     )
+
+
+def _kept_identities(args: argparse.Namespace) -> AbstractContextManager[None]:
+    """Reads the book of earlier runs; within the result, those of this run are kept, however it ends."""
+    if args.identities is None:
+        return nullcontext()
+    from .datasets.identities import kept_identities
+    from .family import load_family
+    from .privacy import make_goal
+
+    args.models = load_family(args.models, device=_device(args.device), engine=args.engine)
+    goal = make_goal(args.models, distance=args.distance, far=args.far, recognisers=tuple(args.recogniser))
+    args.book, keep = kept_identities(args.identities, goal.judge)
+    return keep
 
 
 def _demo(args: argparse.Namespace) -> int:

@@ -68,6 +68,26 @@ def test_a_set_is_reported_as_it_was_measured(run, tmp_path, capsys):
     assert "published:" in capsys.readouterr().out
 
 
+def test_charts_are_pixels_only_and_show_what_there_is(run, tmp_path, capsys):
+    charts = tmp_path / "charts"
+    run("--level", "low", "--distance", "0.25", "--seed", "1", "--charts", str(charts))
+    (frontier,) = charts.iterdir()
+    assert frontier.name == "frontier.png" and str(frontier) in capsys.readouterr().out
+    with Image.open(frontier) as chart:
+        assert not chart.info and np.asarray(chart).std() > 1
+    tried = [face["tried"] for picture in report(tmp_path)["pictures"] for face in picture["faces"]]
+    assert all(0 < len(rows) <= 13 and any(row["frontier"] for row in rows) for rows in tried)
+    assert all(sum(row["chosen"] for row in rows) <= 1 for rows in tried)
+
+
+def test_a_set_has_a_chart_of_its_classes(run, tmp_path):
+    charts = tmp_path / "charts"
+    run("--level", "high", "--k", "2", "--released", "Male", "--seed", "1", "--charts", str(charts))
+    assert [path.name for path in charts.iterdir()] == ["release.png"]
+    plain = report(tmp_path)["release"]
+    assert sum(row["after"] for row in plain["classes"]) == plain["after"]["faces"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -78,8 +98,10 @@ def test_a_set_is_reported_as_it_was_measured(run, tmp_path, capsys):
         ("--k", "2", "--l", "2"),
         ("--k", "9", "--released", "Male"),
         ("--k", "2", "--released", "Tall"),
+        ("--charts", "{tmp}/in/charts"),
+        ("--charts", "{tmp}/out"),
     ],
 )
 def test_what_cannot_be_meant_is_exit_code_2(run, tmp_path, arguments):
-    assert run(*arguments) == 2
+    assert run(*(text.replace("{tmp}", str(tmp_path)) for text in arguments)) == 2
     assert not list(tmp_path.glob("out/*.png"))

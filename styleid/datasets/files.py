@@ -20,12 +20,15 @@ class Found(NamedTuple):
     skipped: str | None = None
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write next to ``path`` and rename: a reader sees the old file or the whole new one, never a part."""
+def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Write next to ``path`` and rename: a reader sees the old file or the whole new one, never a part.
+
+    ``mode``: the most that others may do with it.
+    """
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
+        with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
             file.write(data)
         os.replace(temporary, path)
     except BaseException:  # Ctrl-C as well

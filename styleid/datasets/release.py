@@ -19,7 +19,7 @@ from ..pipeline.photo import split_pictures
 from ..pipeline.settings import Box
 from ..privacy.outcomes import BLOCKED, ImageResult, Result
 from ..privacy.plan import Wish, wishes
-from ..privacy.release import Achieved, Release, achieved, to_withhold
+from ..privacy.release import Achieved, Release, achieved, class_rows, to_withhold
 from .folder import FileReport, Job, Run, RunOptions, Summary
 from .io import read_photo
 
@@ -47,6 +47,7 @@ class ReleaseReport:
         after: of what is published, measured on it.
         withheld: pictures that stood out to the last; those with a face that could not be hidden are not counted.
         rounds: of anonymising; in each at most `TRIES` identities are tried per face before stronger settings.
+        classes: of the sources and of what is published, rows of :func:`styleid.privacy.release.class_rows`.
     """
 
     asked: Release
@@ -55,12 +56,14 @@ class ReleaseReport:
     after: Achieved
     withheld: int
     rounds: int
+    classes: tuple[Mapping[str, Any], ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         plain = {name: vars(getattr(self, name)) for name in ("asked", "before", "anonymised", "after")}
         plain["asked"] = {**plain["asked"], "attributes": list(self.asked.attributes)}
-        return {**plain, "withheld": self.withheld, "rounds": self.rounds}
+        classes = [dict(row) for row in self.classes]
+        return {**plain, "withheld": self.withheld, "rounds": self.rounds, "classes": classes}
 
 
 def release_pictures(
@@ -174,9 +177,10 @@ class _Set:
         first = achieved(self._rows(set()), self.release)
         while out and rounds < ROUNDS and self._enough(out):
             out, rounds = self._tried(self._plan(sorted(out), rounds)), rounds + 1
-        before = achieved(self._known(self.sources) >= 0.5, self.release)
-        after = achieved(self._rows(out), self.release)
-        return out, ReleaseReport(self.release, before, first, after, len(out), rounds)
+        old, new = self._known(self.sources) >= 0.5, self._rows(out)
+        before, after = achieved(old, self.release), achieved(new, self.release)
+        classes = tuple(class_rows(old, new, self.release))
+        return out, ReleaseReport(self.release, before, first, after, len(out), rounds, classes)
 
     def _tried(self, plan: Mapping[int, Wishes]) -> set[int]:
         """Make these pictures; which of all pictures do not fit: at most these, since the others did before."""

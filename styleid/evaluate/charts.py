@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "as_png",
     "attack_chart",
     "attribute_chart",
     "disentanglement_chart",
@@ -50,6 +53,13 @@ def draw(figure: Figure) -> Tensor:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return torch.from_numpy(np.asarray(canvas.buffer_rgba())[..., :3].copy()).float() / 255
+
+
+def as_png(chart: Tensor) -> bytes:
+    """A chart [H, W, 3] as a file of pixels only."""
+    buffer = io.BytesIO()
+    Image.fromarray((chart.numpy() * 255 + 0.5).astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def distance_chart(

@@ -1,60 +1,59 @@
-"""Privacy against attributes kept, for everything that a search tried: as rows and as a chart."""
+"""Privacy against attributes kept, for everything that searches tried, as a chart."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
-from ..privacy.reach import Probe, frontier
-from .charts import BLUE, GREY, ORANGE, RED, draw
+from .charts import BLUE, GREEN, GREY, ORANGE, RED, draw
 
-__all__ = ["frontier_chart", "frontier_rows"]
+__all__ = ["frontier_chart"]
 
-_MARKS = {"channels": "o", "layers": "s"}
+_MARKS = {"channels": ("o", BLUE), "layers": ("s", GREEN)}
 
-
-def frontier_rows(probes: Sequence[Probe]) -> list[dict[str, Any]]:
-    """One row per probe, plain values for JSON or CSV; `frontier` says whether no other beats it."""
-    best = set(map(id, frontier(probes)))
-    return [
-        {
-            **{
-                name: getattr(probe.attempt, name)
-                for name in ("method", "share", "widen", "area", "strength")
-            },
-            "margin": probe.margin,
-            "passed": probe.passed,
-            "kept": probe.kept,
-            "change": probe.change,
-            **{f"distance {name}": value for name, value in probe.distances.items()},
-            "frontier": id(probe) in best,
-        }
-        for probe in probes
-    ]
+Rows = Sequence[Mapping[str, Any]]
 
 
-def frontier_chart(probes: Sequence[Probe], chosen: Probe | None = None, title: str = "") -> Tensor:
-    """IMAGE [H, W, 3]: every probe by margin and attributes kept, the frontier, and the one that was chosen."""
+def frontier_chart(faces: Sequence[Rows], title: str = "") -> Tensor:
+    """IMAGE [H, W, 3]: what was tried by margin and attributes kept, the frontier of each face, and what was chosen.
+
+    Args:
+        faces: for each face the rows of :func:`styleid.privacy.frontier_rows`.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 5.0), dpi=100, layout="constrained")
     axes = figure.add_subplot()
-    for method, mark in _MARKS.items():
-        points = [p for p in probes if p.attempt.method == method and p.kept is not None]
-        if points:
-            x, y = [p.margin for p in points], [p.kept for p in points]
-            axes.scatter(x, y, marker=mark, c=BLUE, alpha=0.55, linewidths=0, label=f"tried: {method}")
-    best = frontier([*probes, *([] if chosen is None else [chosen])])
-    if best:
-        axes.plot([p.margin for p in best], [p.kept for p in best], c=GREY, lw=1.5, label="frontier")
-    if chosen is not None and chosen.kept is not None:
-        axes.scatter([chosen.margin], [chosen.kept], marker="*", s=220, c=ORANGE, label="chosen", zorder=3)
+    measured = [[row for row in rows if row["kept"] is not None] for rows in faces]
+    everything = [row for rows in measured for row in rows]
+    for method, (mark, colour) in _MARKS.items():
+        tried = [row for row in everything if row["method"] == method and not row["chosen"]]
+        if tried:
+            axes.scatter(*_points(tried), marker=mark, c=colour, alpha=0.55, lw=0, label=f"tried: {method}")
+    for number, rows in enumerate(measured):
+        best = sorted((row for row in rows if row["frontier"]), key=lambda row: row["margin"])
+        label = None if number else "frontier" if len(faces) == 1 else "frontier of a face"
+        axes.plot(*_points(best), c=GREY, lw=1.5 if len(faces) == 1 else 0.8, label=label)
+    chosen = [row for row in everything if row["chosen"]]
+    if chosen:
+        axes.scatter(
+            *_points(chosen),
+            marker="*",
+            s=220 if len(faces) == 1 else 110,
+            c=ORANGE,
+            label="chosen",
+            zorder=3,
+        )
     axes.axvline(1, c=RED, ls="--", lw=1)
     axes.annotate(
         "passes", (1, 1), (6, -12), xycoords=("data", "axes fraction"), textcoords="offset points", c=RED
     )
     axes.set(xlabel="smallest distance / distance to reach", ylabel="attributes kept", title=title)
-    axes.legend(loc="lower left", frameon=False)
+    axes.legend(loc="best", frameon=False)
     return draw(figure)
+
+
+def _points(rows: Rows) -> tuple[list[float], list[float]]:
+    return [row["margin"] for row in rows], [row["kept"] for row in rows]

@@ -9,11 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from ..datasets.files import write_atomically
-from .charts import report_charts
+from .charts import as_png, report_charts
 from .report import Report
 
 __all__ = ["attack_line", "csv_tables", "short_lines", "write_report"]
@@ -30,7 +27,7 @@ def write_report(report: Report, folder: str | Path) -> list[Path]:
     contents = {"report.json": (json.dumps(report.to_dict(), indent=1) + "\n").encode()}
     contents |= {f"{name}.csv": text.encode() for name, text in csv_tables(report).items()}
     charts = report_charts(report.data, report.faces)
-    contents |= {f"{name}.png": _png(chart.numpy()) for name, chart in charts.items()}
+    contents |= {f"{name}.png": as_png(chart) for name, chart in charts.items()}
     for name, content in contents.items():
         write_atomically(folder / name, content)
     return [folder / name for name in contents]
@@ -187,10 +184,4 @@ def _csv(rows: Sequence[Row]) -> str:
     writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return buffer.getvalue()
-
-
-def _png(chart: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray((chart * 255 + 0.5).astype(np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()

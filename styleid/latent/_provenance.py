@@ -12,7 +12,7 @@ from torch import nn
 
 from ._population import Population
 
-__all__ = ["provenance_of"]
+__all__ = ["digest_of", "provenance_of"]
 
 
 def provenance_of(population: Population, **how: str | float) -> Mapping[str, str]:
@@ -26,19 +26,19 @@ def provenance_of(population: Population, **how: str | float) -> Mapping[str, st
     facts = {
         "family": family.name,
         "recogniser": family.recogniser.name,
-        **{f"{name}_sha256": _digest(network) for name, network in networks.items()},
+        **{f"{name}_sha256": digest_of(network) for name, network in networks.items()},
         **{name: str(value) for name, value in how.items()},
         "reference": json.dumps(vars(population.reference)),
     }
     return MappingProxyType(facts)
 
 
-def _digest(network: nn.Module) -> str:
+def digest_of(network: nn.Module) -> str:
     """sha256 of the file that a network was loaded from; of its tensors where it came from none."""
     file: Path | None = getattr(network, "weights_file", None)
     if file is not None and file.is_file():
         with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
+            return hashlib.filedigest_of(content, "sha256").hexdigest()
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(f"{name} {list(tensor.shape)}".encode())

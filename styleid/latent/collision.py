@@ -14,9 +14,10 @@ _CAPACITY = 32_768  # identities: at most 32 MiB of embeddings of 512 numbers, w
 
 
 class IdentityBook:
-    """Every face seen and every identity given out in one run, as embeddings of one recogniser, in memory only.
+    """Every face seen and every identity given out, as embeddings of one recogniser.
 
-    The oldest entries are forgotten beyond a fixed number. Its repr tells counts only: embeddings are as good as faces.
+    It lives in memory, unless the caller keeps it (:mod:`styleid.datasets.identities`). The oldest entries are forgotten
+    beyond a fixed number. Its repr tells counts only: embeddings are as good as faces.
 
     Args:
         threshold: the recogniser's distance below which two faces are one person.
@@ -50,6 +51,11 @@ class IdentityBook:
     def free(self, embeddings: Tensor) -> Tensor:
         """Bool ``[N]``: farther than the threshold from every entry."""
         return self.nearest(embeddings) > self.threshold
+
+    @property
+    def embeddings(self) -> Tensor:
+        """All entries ``[M, D]`` float16. As good as faces: never print or log them."""
+        return torch.empty(0, 0).half() if self._known is None else self._known
 
     def __len__(self) -> int:
         return 0 if self._known is None else len(self._known)

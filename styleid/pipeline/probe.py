@@ -42,6 +42,7 @@ class Prober:
     Attributes:
         wish: what the new face should show; None where nothing is asked.
         passes: faces decoded so far.
+        searched: what a search for the least change tried.
         reason: why the last failed step failed.
     """
 
@@ -52,6 +53,7 @@ class Prober:
     grey: bool = False
     wish: Wish | None = None
     passes: int = 0
+    searched: list[Probe] = field(default_factory=list)
     reason: str | None = None
     last: Attempt | None = None
     _decoded: dict[tuple[Attempt, int], _Decoded] = field(default_factory=dict)

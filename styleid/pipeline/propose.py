@@ -56,7 +56,9 @@ def _least(prober: Prober, search: Search) -> Iterator[Probe]:
     """The least change with the first identity; when the judge refuses all that passed, with the next one."""
     for target in range(TARGETS):
         look: Callable[..., list[Probe]] = partial(prober.look, target=target)
-        yield from reach(look, search, channels=prober.family.ranking is not None).passing
+        reached = reach(look, search, channels=prober.family.ranking is not None)
+        prober.searched += reached.probes
+        yield from reached.passing
         prober.forget()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from ..faces import AlignedFaces, Face
 from ..metrics import pairwise_identity_distance
 from ..privacy.levels import Attempt
 from ..privacy.plan import Wish
+from ..privacy.reach import frontier_rows
 from .face import Candidate, SourceFace, prepare_face
 from .probe import Prober, guarded_reason
 from .propose import kept_by_level, proposals
@@ -68,6 +70,13 @@ class Track:
     def attempts(self) -> int:
         """Faces decoded for it."""
         return 0 if self._prober is None else self._prober.passes
+
+    @property
+    def tried(self) -> list[dict[str, Any]]:
+        """What a search for the least change tried, and which of it is worn, as rows."""
+        searched = [] if self._prober is None else self._prober.searched
+        worn = None if self.candidate is None else self.candidate.probe
+        return frontier_rows(searched, worn) if searched else []
 
     @property
     def last(self) -> Attempt | None:

@@ -6,7 +6,7 @@ from .goal import Goal, calibrate, make_goal, stored_thresholds
 from .levels import LADDERS, LEVELS, SEARCH, Attempt, Level, Search, attempts_for
 from .outcomes import FaceReport, ImageResult, Result
 from .plan import Wish, assign, wishes
-from .reach import Probe, Reached, frontier, reach
+from .reach import Probe, Reached, frontier, frontier_rows, reach
 from .release import Achieved, Release, achieved
 from .verify import Verification, verify_faces
 
@@ -32,6 +32,7 @@ __all__ = [
     "attempts_for",
     "calibrate",
     "frontier",
+    "frontier_rows",
     "make_goal",
     "reach",
     "stored_thresholds",

@@ -42,6 +42,8 @@ class FaceReport:
         tuner, judge: the recogniser that chose the change, and the other one that judged it.
         attributes: by name: confidence `before` and `after`, and whether it was `preserved`.
         attempts: settings tried; `method` and `area` are those of the last one.
+        tried: where the least change was searched: everything that was measured, see
+            :func:`styleid.privacy.frontier_rows`.
         changed_box: (x0, y0, x1, y1), end exclusive: all pixels changed for this face lie within.
         reason: why the face failed, for outcomes other than anonymised.
         notes: what a reader of the report should know.
@@ -56,6 +58,7 @@ class FaceReport:
     distances: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     attributes: Mapping[str, Mapping[str, float | bool]] = field(default_factory=dict)
     attempts: int = 0
+    tried: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     method: str | None = None
     area: str | None = None
     changed_box: tuple[int, int, int, int] | None = None
@@ -72,6 +75,7 @@ class FaceReport:
         plain["box"] = [round(value, 1) for value in self.box]
         plain["changed_box"] = None if self.changed_box is None else list(self.changed_box)
         plain["notes"] = list(self.notes)
+        plain["tried"] = [dict(row) for row in self.tried]
         for name in ("distances", "attributes"):
             plain[name] = {key: dict(values) for key, values in plain[name].items()}
         return plain

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from .levels import Attempt, Search
 
-__all__ = ["Probe", "Reached", "frontier", "reach"]
+__all__ = ["Probe", "Reached", "frontier", "frontier_rows", "reach"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,30 @@ def frontier(probes: Sequence[Probe]) -> tuple[Probe, ...]:
         if not best or probe.kept > best[-1].kept:
             best.append(probe)
     return tuple(reversed(best))
+
+
+def frontier_rows(probes: Sequence[Probe], chosen: Probe | None = None) -> list[dict[str, Any]]:
+    """One row per probe, plain values for JSON or CSV, the chosen one last.
+
+    `frontier` says whether no other beats it. The chosen one is measured as it is joined, the others in haste.
+    """
+    every = [*probes, *([] if chosen is None else [chosen])]
+    best = set(map(id, frontier(every)))
+    knobs = ("method", "share", "widen", "area", "strength")
+    return [
+        {
+            **{name: getattr(probe.attempt, name) for name in knobs},
+            "target": probe.target,
+            "margin": probe.margin,
+            "passed": probe.passed,
+            "kept": probe.kept,
+            "change": probe.change,
+            **{f"distance {name}": value for name, value in probe.distances.items()},
+            "frontier": id(probe) in best,
+            "chosen": probe is chosen,
+        }
+        for probe in every
+    ]
 
 
 @dataclass

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
 from ..errors import InputError
 
-__all__ = ["Achieved", "Release", "achieved", "classes_of", "to_withhold"]
+__all__ = ["Achieved", "Release", "achieved", "class_rows", "classes_of", "to_withhold"]
 
 _ROUNDING = 1e-6  # of a share in float32
 
@@ -81,6 +82,22 @@ def achieved(shown: Tensor, release: Release) -> Achieved:
     l_ = min(len(values[rows].unique()) for rows in classes.values())
     t = max(float((values[rows].mean() - values.mean()).abs()) for rows in classes.values())
     return Achieved(k, l_, t, len(classes), len(shown))
+
+
+def class_rows(before: Tensor, after: Tensor, release: Release) -> list[dict[str, Any]]:
+    """The classes of two tables, bool [N, A] each, as plain rows: the values, how many faces show them before and after,
+    and which share of those after shows the sensitive attribute.
+    """
+    old, new = classes_of(before, release), classes_of(after, release)
+    rows = []
+    for key in sorted(old.keys() | new.keys(), reverse=True):
+        members = new.get(key, [])
+        row = {"values": dict(zip(release.attributes, key, strict=True))}
+        row |= {"before": len(old.get(key, [])), "after": len(members)}
+        if release.sensitive is not None:
+            row["sensitive"] = float(after[members, -1].float().mean()) if members else None
+        rows.append(row)
+    return rows
 
 
 def to_withhold(

@@ -14,6 +14,7 @@ from typing import Any
 
 from comfy_server import ROOT, ComfyServer, error_of, succeeded
 from PIL import Image, ImageChops
+from workflow_parts import source_of
 from workflow_recipes import RECIPES, build
 
 WORKFLOWS = ROOT / "workflows"
@@ -41,10 +42,13 @@ def thumbnail(before: Image.Image, after: Image.Image) -> Image.Image:
 def run_for_thumbnail(server: ComfyServer, name: str, graph: dict[str, Any]) -> Image.Image:
     """Executes a workflow, with the untouched photograph saved beside its result."""
     graph = with_public_photograph(graph)
-    kind = "ImageStitch" if "mirrored" in graph else "StyleIDExamplePhoto"
-    photo = next(key for key, node in graph.items() if node["class_type"] == kind)
     saver = next(key for key, node in graph.items() if node["class_type"] == "StyleIDSaveAnonymizedImage")
-    original = {"images": [photo, 0], "filename_prefix": f"{name}_original", "format": "png", "quality": 95}
+    original = {
+        "images": source_of(graph),
+        "filename_prefix": f"{name}_original",
+        "format": "png",
+        "quality": 95,
+    }
     entry = server.run(
         {**graph, "original": {"class_type": "StyleIDSaveAnonymizedImage", "inputs": original}}, timeout=1200
     )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from comfy_server import ROOT, ComfyServer, error_of, succeeded
 from PIL import Image
+from workflow_parts import source_of
 from workflow_recipes import RECIPES, build
 
 pytestmark = [pytest.mark.comfy, pytest.mark.slow]
@@ -59,13 +60,13 @@ def test_files_are_what_the_recipes_say(server: ComfyServer, name: str):
 
 def test_a_workflow_runs_and_changes_only_faces(server: ComfyServer, name: str):
     graph = graph_of(name)
-    photo = node_of(graph, "StyleIDExamplePhoto")
-    outputs = run(server, {**graph, "original": save([photo, 0], f"check/{name}_original")})
-    before = np.asarray(picture(server, outputs["original"]["images"][0]))
+    outputs = run(server, {**graph, "original": save(source_of(graph), f"check/{name}_original")})
+    sources = [np.asarray(picture(server, one)) for one in outputs["original"]["images"]]
     after_file = picture(server, outputs[node_of(graph, SAVE)]["images"][0])
     after = np.asarray(after_file)
-    assert after.shape == before.shape
-    changed = (before != after).any(axis=-1)
+    assert after.shape == sources[0].shape
+    # Of a set the first picture may be withheld: what came out is one of those that went in.
+    changed = min(((before != after).any(axis=-1) for before in sources), key=np.mean)
     assert 0.001 < changed.mean() < 0.6
     assert not changed[-5:].any()  # nobody's face is at the lower edge of the example photographs
     assert not after_file.info

@@ -8,6 +8,7 @@ from typing import Any
 
 GAP_X, GAP_Y, TOP = 60, 40, 80
 TITLE, SLOT, WIDGET, MARGIN = 30, 20, 24, 16
+TEXT_BOX = 90  # of text that is edited on the node, beyond a line
 SAVE, TEXT, PREVIEW = "StyleIDSaveAnonymizedImage", "PreviewAny", "PreviewImage"
 WIDGET_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 
@@ -148,6 +149,9 @@ class Recipe:
         ]
         sockets = max(sum("widget" not in entry for entry in inputs), len(outputs))
         height = TITLE + SLOT * sockets + WIDGET * len(values) + MARGIN + shown_height(node)
+        height += TEXT_BOX * sum(
+            spec[1].get("multiline", False) for spec in specs.values() if is_widget(spec)
+        )
         title = {"title": node.title} if node.title else {}
         return (
             common

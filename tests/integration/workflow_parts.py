@@ -60,3 +60,12 @@ def area_of(recipe: Recipe, column: int, models: Node, faces: Node, area: str) -
     labels = recipe.add("StyleIDParseFace", column, models=models["models"], crops=faces["crops"])
     region = recipe.add("StyleIDRegionMask", column, labels=labels["labels"], area=area)
     return labels, region
+
+
+def source_of(graph: dict[str, Any]) -> list[Any]:
+    """Where, in API format, the pictures come from that a workflow gives back changed."""
+    for node in graph.values():
+        if node["class_type"] == "StyleIDReleaseSet":
+            return node["inputs"]["images"]
+    kind = "ImageStitch" if "mirrored" in graph else "StyleIDExamplePhoto"
+    return [next(key for key, node in graph.items() if node["class_type"] == kind), 0]

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from measuring_recipes import privacy_report, rank_layers_and_channels, train_swappernet
+from one_node_recipes import group_photo, release_set
 from workflow_builder import Recipe
-from workflow_parts import BLUE, GREEN, OWN_PHOTO, RED, area_of, finish, start
+from workflow_parts import BLUE, GREEN, area_of, finish, start
 
 
 def low_channel_swap(recipe: Recipe) -> None:
@@ -251,23 +252,6 @@ def high_full_face(recipe: Recipe) -> None:
     finish(recipe, 3, models, photo, faces, blend["crops"], region["area"])
 
 
-def group_photo(recipe: Recipe) -> None:
-    recipe.note(
-        0,
-        OWN_PHOTO
-        + "**One node**: *Anonymize* finds every face, gives each an identity of its own, pastes back, verifies, "
-        "and blurs what it could not hide. Choose a level: low, medium or high.",
-        title="What this does",
-    )
-    models = recipe.add("StyleIDLoadModels", 0)
-    photo = recipe.add("StyleIDExamplePhoto", 0, photograph="group")
-    done = recipe.add("StyleIDAnonymize", 0, images=photo["image"], models=models["models"])
-    recipe.group("Everyone in the picture", 0, 0, BLUE)
-    recipe.add("PreviewAny", 1, title="Report", width=560, lines=22, source=done["report"])
-    recipe.add("StyleIDSaveAnonymizedImage", 2, width=560, images=done["images"], filename_prefix=recipe.name)
-    recipe.group("Result", 1, 2, RED)
-
-
 RECIPES: dict[str, Callable[[Recipe], None]] = {
     recipe.__name__: recipe
     for recipe in (
@@ -278,6 +262,7 @@ RECIPES: dict[str, Callable[[Recipe], None]] = {
         medium_swappernet,
         train_swappernet,
         high_full_face,
+        release_set,
         group_photo,
         rank_layers_and_channels,
         combine_with_inpaint,

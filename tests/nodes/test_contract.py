@@ -18,6 +18,7 @@ DRAWING = (
     "StyleIDChooseTarget",
     "StyleIDRandomTargetFromMask",
     "StyleIDReachPrivacyTarget",
+    "StyleIDReleaseSet",
 )
 
 
