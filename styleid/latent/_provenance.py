@@ -38,7 +38,7 @@ def digest_of(network: nn.Module) -> str:
     file: Path | None = getattr(network, "weights_file", None)
     if file is not None and file.is_file():
         with file.open("rb") as content:
-            return hashlib.filedigest_of(content, "sha256").hexdigest()
+            return hashlib.file_digest(content, "sha256").hexdigest()
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(f"{name} {list(tensor.shape)}".encode())
