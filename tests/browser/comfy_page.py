@@ -168,9 +168,11 @@ class ComfyPage:
     def help_text(self) -> str:
         """Presses the selected node's help button and reads the page that opens."""
         self.page.get_by_test_id("info-button").first.click()
-        panel = self.page.locator(".node-help-content").first
-        panel.wait_for(timeout=15_000)
-        return panel.inner_text()
+        panel = ".node-help-content"
+        self.page.wait_for_function(
+            "panel => document.querySelector(panel)?.innerText.trim()", arg=panel, timeout=15_000
+        )
+        return self.page.locator(panel).first.inner_text()
 
     def show_all(self) -> None:
         """Fits the whole graph into the window."""
