@@ -67,8 +67,11 @@ def test_a_workflow_runs_and_changes_only_faces(server: ComfyServer, name: str):
     assert after.shape == sources[0].shape
     # Of a set the first picture may be withheld: what came out is one of those that went in.
     changed = min(((before != after).any(axis=-1) for before in sources), key=np.mean)
-    assert 0.001 < changed.mean() < (0.6 if len(sources) == 1 else 0.8)  # a set is of portraits
-    assert not changed[-5:].any()  # nobody's face is at the lower edge of the example photographs
+    portraits = len(sources) > 1  # of a set: faces fill them, some to the lower edge
+    assert 0.001 < changed.mean() < (0.8 if portraits else 0.6)
+    assert (
+        portraits or not changed[-5:].any()
+    )  # nobody's face is at the lower edge of the example photographs
     assert not after_file.info
     assert not after_file.getexif()
 
