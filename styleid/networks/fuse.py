@@ -7,7 +7,6 @@ the convolution after it.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["BorderedConv", "fold_after", "fold_before", "fuse"]
@@ -34,7 +33,7 @@ def fuse(network: nn.Module) -> nn.Module:
         elif hasattr(module, "fuse_layers"):
             module.fuse_layers()
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | BorderedConv) and not getattr(
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and not getattr(
             module, "reads_as_stored", False
         ):
             module.weight = _ordered(module.weight)
@@ -70,15 +69,16 @@ class BorderedConv(nn.Module):
         parts = conv.weight.split(_ROWS)
         taps = torch.cat([torch.einsum("oiyx,i->oyx", part.double(), shift) for part in parts])  # [O, 3, 3]
         bias = taps.sum((1, 2)) + (0.0 if conv.bias is None else conv.bias.double())
-        self.weight = _scaled(conv.weight, scale[None, :, None, None])
-        self.bias = _fixed(bias)
+        conv.weight = _scaled(conv.weight, scale[None, :, None, None])
+        conv.bias = _fixed(bias)
+        self.conv = conv
         edges = [taps[:, 0].sum(1), taps[:, 2].sum(1), taps[:, :, 0].sum(1), taps[:, :, 2].sum(1)]
         self.register_buffer("edges", torch.stack(edges).float()[:, None, :, None])  # [4, 1, O, 1]
         corners = [taps[:, y, x] for y in (0, 2) for x in (0, 2)]
         self.register_buffer("corners", torch.stack(corners).float()[:, None])  # [4, 1, O]
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.conv2d(x, self.weight, self.bias, padding=1)
+        y = self.conv(x)
         top, bottom, left, right = self.edges
         y[:, :, 0] -= top
         y[:, :, -1] -= bottom
@@ -124,7 +124,7 @@ def _fuse_sequence(layers: nn.Sequential) -> None:
 
 
 def _folds_after(layer: nn.Module, norm: nn.Module) -> bool:
-    return (type(layer) is nn.Conv2d and isinstance(norm, nn.BatchNorm2d)) or (
+    return (isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)) or (
         type(layer) is nn.Linear and isinstance(norm, nn.BatchNorm1d)
     )
 
@@ -132,7 +132,7 @@ def _folds_after(layer: nn.Module, norm: nn.Module) -> bool:
 def _folds_before(norm: nn.Module, conv: nn.Module) -> bool:
     return (
         isinstance(norm, nn.BatchNorm2d)
-        and type(conv) is nn.Conv2d
+        and isinstance(conv, nn.Conv2d)
         and conv.kernel_size == (3, 3)
         and conv.padding == (1, 1)
         and conv.stride == conv.dilation == (1, 1)

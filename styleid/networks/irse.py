@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .winograd import TiledConv
+
 __all__ = ["IRSE", "IRSEConfig", "irse_body"]
 
 
@@ -60,7 +62,16 @@ class SEModule(nn.Module):
 
 
 class BottleneckIR(nn.Module):
-    def __init__(self, inputs: int, outputs: int, stride: int, *, block: str, project: bool) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        stride: int,
+        *,
+        block: str,
+        project: bool,
+        conv: type[nn.Conv2d] = nn.Conv2d,
+    ) -> None:
         super().__init__()
         self.shortcut_layer: nn.Module
         if project:
@@ -71,9 +82,9 @@ class BottleneckIR(nn.Module):
             self.shortcut_layer = nn.Identity() if stride == 1 else nn.MaxPool2d(1, stride)
         layers: list[nn.Module] = [
             nn.BatchNorm2d(inputs),
-            nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False),
+            conv(inputs, outputs, 3, 1, 1, bias=False),
             nn.PReLU(outputs),
-            nn.Conv2d(outputs, outputs, 3, stride, 1, bias=False),
+            conv(outputs, outputs, 3, stride, 1, bias=False),
             nn.BatchNorm2d(outputs),
         ]
         if block == "ir-norm":
@@ -86,9 +97,15 @@ class BottleneckIR(nn.Module):
         return self.res_layer(x) + self.shortcut_layer(x)
 
 
-def irse_body(config: IRSEConfig, input_nc: int = 3) -> tuple[nn.Sequential, nn.Sequential]:
-    """The stem and the four stages; the first unit of each stage halves the resolution."""
+def irse_body(
+    config: IRSEConfig, input_nc: int = 3, *, tiled: bool = False
+) -> tuple[nn.Sequential, nn.Sequential]:
+    """The stem and the four stages; the first unit of each stage halves the resolution.
+
+    ``tiled`` makes wide layers faster on a processor, and takes memory for it.
+    """
     _check(config)
+    conv = TiledConv if tiled else nn.Conv2d
     stem = config.widths[0]
     input_layer = nn.Sequential(
         nn.Conv2d(input_nc, stem, 3, 1, 1, bias=False), nn.BatchNorm2d(stem), nn.PReLU(stem)
@@ -99,7 +116,7 @@ def irse_body(config: IRSEConfig, input_nc: int = 3) -> tuple[nn.Sequential, nn.
         for index in range(count):
             project = inputs != width or (index == 0 and config.shortcut == "conv")
             stride = 2 if index == 0 else 1
-            units.append(BottleneckIR(inputs, width, stride, block=config.block, project=project))
+            units.append(BottleneckIR(inputs, width, stride, block=config.block, project=project, conv=conv))
             inputs = width
     return input_layer, nn.Sequential(*units)
 

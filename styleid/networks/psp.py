@@ -75,7 +75,7 @@ class Encoder(nn.Module, ABC):
         self.config = config
         self.input_size = config.input_size
         body = IRSEConfig(units=config.units, widths=config.widths, input_size=config.input_size)
-        self.input_layer, self.body = irse_body(body, config.input_nc)
+        self.input_layer, self.body = irse_body(body, config.input_nc, tiled=True)
         self.register_buffer("latent_avg", torch.zeros(config.layers, config.latent_dim))
 
     @abstractmethod
