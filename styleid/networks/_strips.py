@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .stylegan2_layers import HALF_LIMIT, SQRT2, StyledConv, ToRGB, upsample
+from .stylegan2_layers import SQRT2, StyledConv, ToRGB, upsample
 
 __all__ = ["Block", "decode_in_strips", "strips_help"]
 
@@ -74,7 +74,7 @@ def _decode(block: Block, x: Tensor, rgb: Tensor, codes: Tensor, noise: Noise, o
     conv = _Layer(block.conv, codes[:, 1], noise(block.layer + 1, 1))
     style, weight, gain = block.to_rgb.conv.factors(codes[:, 2])
     tint = weight * style[0, :, None, None].to(weight.dtype)  # [3, C, 1, 1]
-    rgb = upsample(rgb) + block.to_rgb.bias.to(gain.dtype)
+    rgb = upsample(rgb)
     window = x.new_zeros(1, _channels(block), rows + 2, size).contiguous(memory_format=torch.channels_last)
     done = 0
     for top in range(0, size, rows):
@@ -88,7 +88,7 @@ def _decode(block: Block, x: Tensor, rgb: Tensor, codes: Tensor, noise: Noise, o
         window[:, :, ready - top + 1 :].zero_()
         y = F.conv2d(window, conv.weight, conv.bias, padding=(0, 1))  # [1, C, rows, S]
         y = conv.finish(y, top, y if out is None else out[:, :, top + 1 : bottom + 1])
-        rgb[:, :, top:bottom] += F.conv2d(y, tint).to(gain.dtype) * gain[:, :, None, None]
+        rgb[:, :, top:bottom] += block.to_rgb.finish(F.conv2d(y, tint), gain[:, :, None, None])
         done = ready
     return rgb
 
@@ -102,6 +102,7 @@ class _Layer:
         self.weight = (weight * scale).to(weight.dtype)
         self.bias = layer.activate.bias * SQRT2
         self.noise = None if noise is None else noise * (layer.noise.weight * SQRT2)  # [1, 1, S, S]
+        self.limit = layer.activate.limit_in(weight.dtype)
         self.blur = layer.conv.blur_kernel(weight.dtype) if layer.conv.up else None
 
     def finish(self, x: Tensor, top: int, out: Tensor) -> Tensor:
@@ -111,7 +112,7 @@ class _Layer:
         else:
             torch.add(x, self.noise[:, :, top : top + x.shape[2]], out=out)
         F.leaky_relu_(out, 0.2)
-        return out.clamp_(-HALF_LIMIT, HALF_LIMIT) if out.dtype == torch.float16 else out
+        return out if self.limit is None else out.clamp_(-self.limit, self.limit)
 
 
 def _upsampled(layer: _Layer, x: Tensor, top: int, bottom: int) -> Tensor:

@@ -145,12 +145,12 @@ class _Builder:
         x = ops.multiply(x, np.float32(SQRT2))
         x = ops.add(x, self.constant(noise * layer.noise.weight * SQRT2))
         x = ops.add(x, self.constant(layer.activate.bias[None, :, None, None] * SQRT2))
-        return ops.prelu(x, ops.constant(np.array([0.2], dtype=np.float32)))
+        x = ops.prelu(x, ops.constant(np.array([0.2], dtype=np.float32)))
+        return self._limited(x, layer.activate.limit)
 
     def colours(self, x: Any, layer: ToRGB, w: Any) -> Any:
-        return self.ops.add(
-            self._convolved(x, layer.conv, self._style(layer.conv, w)), self.constant(layer.bias)
-        )
+        rgb = self._convolved(x, layer.conv, self._style(layer.conv, w))
+        return self._limited(self.ops.add(rgb, self.constant(layer.bias)), layer.limit)
 
     def upsampled(self, rgb: Any) -> Any:
         """Twice the size with the [1, 3, 3, 1] kernel: inside and with a border of zeros, bilinear interpolation."""
@@ -163,6 +163,9 @@ class _Builder:
         return ops.slice(
             larger, self.integers(2, 2), self.integers(-2, -2), self.integers(1, 1), self.integers(2, 3)
         )
+
+    def _limited(self, x: Any, limit: float | None) -> Any:
+        return x if limit is None else self.ops.clamp(x, -limit, limit)
 
     def _style(self, conv: ModulatedConv, w: Any) -> Any:
         affine = conv.modulation

@@ -99,7 +99,7 @@ def _scaled(weight: Tensor, scale: Tensor) -> nn.Parameter:
     scale = scale.expand(len(weight), *scale.shape[1:])
     for rows, by in zip(result.split(_ROWS), scale.split(_ROWS), strict=True):
         rows.copy_(rows.double() * by)
-    return _ordered(result)
+    return nn.Parameter(result, requires_grad=False)
 
 
 def _ordered(weight: Tensor) -> nn.Parameter:

@@ -98,7 +98,13 @@ def config_of(kind: str, text: str) -> Any:
         raise WeightsError(
             f"The configuration of a {kind} file holds {sorted(fields)}, found {sorted(given)[:20]}. {_AGAIN}"
         )
-    return config_class(**{name: _value(kind, name, value) for name, value in given.items()})
+    optional = {name for name, field in fields.items() if field.default is None}
+    return config_class(
+        **{
+            name: None if value is None and name in optional else _value(kind, name, value)
+            for name, value in given.items()
+        }
+    )
 
 
 def build_network(kind: str, config: Any) -> nn.Module:

@@ -24,14 +24,26 @@ class ParseNetConfig:
     input_size: int = 512
 
 
+class ReflectedConv(nn.Conv2d):
+    """A 3x3 convolution with one reflected pixel around.
+
+    In the order of memory that is faster, a CPU sums in another order: through 40 layers the logits then differ by
+    3e-4 from those of the public code, instead of 1e-4.
+    """
+
+    reads_as_stored = True
+
+    def __init__(self, inputs: int, outputs: int, stride: int, *, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, 3, stride, 1, padding_mode="reflect", bias=bias)
+
+
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    layer = nn.Conv2d(inputs, outputs, 3, stride, 1, padding_mode="reflect")
-    return nn.Sequential(OrderedDict(conv2d=layer))
+    return nn.Sequential(OrderedDict(conv2d=ReflectedConv(inputs, outputs, stride)))
 
 
 def conv_norm(inputs: int, outputs: int, stride: int = 1, *, activated: bool) -> nn.Sequential:
     layers: OrderedDict[str, nn.Module] = OrderedDict(
-        conv2d=nn.Conv2d(inputs, outputs, 3, stride, 1, padding_mode="reflect", bias=False),
+        conv2d=ReflectedConv(inputs, outputs, stride, bias=False),
         norm=nn.BatchNorm2d(outputs),
     )
     if activated:

@@ -28,12 +28,14 @@ def layer_count(size: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorConfig:
-    """Shape of a generator. `channels` lists the feature maps at 4, 8, 16, ... `size` pixels."""
+    """Shape of a generator. `channels` lists the feature maps at 4, 8, 16, ... `size` pixels; `clamp` is what the
+    activations and each block's colours are limited to, where a generator was trained with a limit."""
 
     size: int
     channels: tuple[int, ...]
     latent_dim: int = 512
     mapping_layers: int = 8
+    clamp: float | None = None
 
 
 class Generator(nn.Module):
@@ -49,19 +51,19 @@ class Generator(nn.Module):
         self.config = config
         self.size = config.size
         self.num_layers = layer_count(config.size)
-        dim, channels = config.latent_dim, config.channels
+        dim, channels, limit = config.latent_dim, config.channels, config.clamp
         self.style = nn.Sequential(
             PixelNorm(),
             *(EqualLinear(dim, dim, lr_mul=0.01, activate=True) for _ in range(config.mapping_layers)),
         )
         self.input = ConstantInput(channels[0])
-        self.conv1 = StyledConv(channels[0], channels[0], dim)
-        self.to_rgb1 = ToRGB(channels[0], dim, up=False)
+        self.conv1 = StyledConv(channels[0], channels[0], dim, limit=limit)
+        self.to_rgb1 = ToRGB(channels[0], dim, up=False, limit=limit)
         self.convs, self.to_rgbs, self.noises = nn.ModuleList(), nn.ModuleList(), nn.Module()
         for inputs, outputs in zip(channels[:-1], channels[1:], strict=True):
-            self.convs.append(StyledConv(inputs, outputs, dim, up=True))
-            self.convs.append(StyledConv(outputs, outputs, dim))
-            self.to_rgbs.append(ToRGB(outputs, dim))
+            self.convs.append(StyledConv(inputs, outputs, dim, up=True, limit=limit))
+            self.convs.append(StyledConv(outputs, outputs, dim, limit=limit))
+            self.to_rgbs.append(ToRGB(outputs, dim, limit=limit))
         for index in range(self.num_layers - 1):
             side = 2 ** ((index + 5) // 2)
             self.noises.register_buffer(f"noise_{index}", torch.randn(1, 1, side, side))

@@ -5,7 +5,8 @@ instead of the weights: `conv(x * s, W) * d` equals convolving with the per-samp
 weight serves the whole batch.
 
 In float16 nothing overflows: styles and weights are divided by their largest value before the convolution, which the
-demodulation undoes; activations are clamped to 256, as in NVIDIA's code; colours are summed in float32.
+demodulation undoes; activations are clamped to 256, as in NVIDIA's code; colours are summed in float32. In other types
+activations and colours are clamped where the generator's configuration says so.
 """
 
 from __future__ import annotations
@@ -147,21 +148,31 @@ class NoiseInjection(nn.Module):
 
 
 class Activation(nn.Module):
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, limit: float | None = None) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(channels))
+        self.limit = limit
+
+    def limit_in(self, dtype: torch.dtype) -> float | None:
+        """What activations of that type are clamped to, if anything."""
+        if dtype != torch.float16:
+            return self.limit
+        return HALF_LIMIT if self.limit is None else min(HALF_LIMIT, self.limit)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.leaky_relu(x + self.bias[None, :, None, None].to(x.dtype), 0.2) * SQRT2
-        return x.clamp(-HALF_LIMIT, HALF_LIMIT) if x.dtype == torch.float16 else x
+        limit = self.limit_in(x.dtype)
+        return x if limit is None else x.clamp(-limit, limit)
 
 
 class StyledConv(nn.Module):
-    def __init__(self, inputs: int, outputs: int, latent_dim: int, *, up: bool = False) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, latent_dim: int, *, up: bool = False, limit: float | None = None
+    ) -> None:
         super().__init__()
         self.conv = ModulatedConv(inputs, outputs, 3, latent_dim, up=up)
         self.noise = NoiseInjection()
-        self.activate = Activation(outputs)
+        self.activate = Activation(outputs, limit)
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         x, gain = self.conv(x, w)
@@ -170,8 +181,9 @@ class StyledConv(nn.Module):
 
 
 class ToRGB(nn.Module):
-    def __init__(self, inputs: int, latent_dim: int, *, up: bool = True) -> None:
+    def __init__(self, inputs: int, latent_dim: int, *, up: bool = True, limit: float | None = None) -> None:
         super().__init__()
+        self.limit = limit
         if up:
             self.upsample = Kernel()
         self.conv = ModulatedConv(inputs, 3, 1, latent_dim, demodulate=False)
@@ -179,8 +191,13 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, skip: Tensor | None) -> Tensor:
         x, gain = self.conv(x, w)
-        rgb = x.to(gain.dtype) * gain + self.bias.to(gain.dtype)  # [N, 3, H, W]
+        rgb = self.finish(x, gain)  # [N, 3, H, W]
         return rgb if skip is None else rgb + upsample(skip)
+
+    def finish(self, x: Tensor, gain: Tensor) -> Tensor:
+        """The colours of one block from its convolution `x` `[N,3,H,W]` and the gain `[N,3,1,1]` of that."""
+        rgb = x.to(gain.dtype) * gain + self.bias.to(gain.dtype)
+        return rgb if self.limit is None else rgb.clamp(-self.limit, self.limit)
 
 
 class ConstantInput(nn.Module):

@@ -127,6 +127,32 @@ def test_a_pickle_gives_the_generator_of_its_weights(depth: int, tmp_path: Path)
     assert torch.equal(again.synthesis(codes), found.synthesis(codes))
 
 
+def _layers(network: Persistent) -> list[dict]:
+    blocks = network.meta["state"]["_modules"]["synthesis"].meta["state"]["_modules"]
+    return [
+        layer.meta["state"] for block in blocks.values() for layer in block.meta["state"]["_modules"].values()
+    ]
+
+
+@pytest.mark.parametrize("limit", [None, 256, 0.25])
+def test_the_limit_of_activations_is_the_file_s(limit: float | None, tmp_path: Path) -> None:
+    network = nvidia(small())
+    for layer in _layers(network):
+        layer["conv_clamp"] = limit
+    read = read_weights(saved({"G_ema": network}, tmp_path), "stylegan2")
+    write_network(read, tmp_path / "own.safetensors", "stylegan2", dtype=torch.float32)
+    assert load_network(tmp_path / "own.safetensors", "stylegan2").config.clamp == read.config.clamp == limit
+
+
+@pytest.mark.parametrize("limits", [(256, None), (0, 0), ("a", "a"), (float("nan"), float("nan"))])
+def test_limits_that_make_no_sense_are_refused(limits: tuple, tmp_path: Path) -> None:
+    network = nvidia(small())
+    for index, layer in enumerate(_layers(network)):
+        layer["conv_clamp"] = limits[index % 2]
+    with pytest.raises(WeightsError, match="conv_clamp"):
+        load_network(saved({"G_ema": network}, tmp_path), "stylegan2")
+
+
 class Trap:
     def __reduce__(self) -> tuple:
         return print, ("run",)

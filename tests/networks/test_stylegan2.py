@@ -5,6 +5,7 @@ That its pictures are the paper's is shown in test_rosinality.py.
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from styleid.networks import _strips
+from styleid.networks.engine import accelerate
 from styleid.networks.stylegan2 import Generator, GeneratorConfig
 
 CHANNELS = (16, 16, 12, 12, 8)
@@ -59,6 +61,28 @@ def test_strips_give_the_same_pictures(
     found = network.synthesis(codes(count), noise, size)
     assert found.shape == (count, 3, size or 64, size or 64)
     torch.testing.assert_close(found, plainly(network, codes(count), noise=noise, size=size))
+
+
+def test_a_limit_holds_for_activations_and_colours_in_every_way_to_compute(strips: None) -> None:
+    """As in generators of StyleGAN2-ADA: each layer's activations, each block's colours before they are summed."""
+    network, limit = generator(), 0.5
+    limited = Generator(dataclasses.replace(network.config, clamp=limit)).eval().requires_grad_(False)
+    limited.load_state_dict(network.state_dict())
+
+    def clamped(module: object, given: tuple, found: Tensor) -> Tensor:
+        return found.clamp(-limit, limit)
+
+    for name, module in network.named_modules():
+        if name.endswith("activate"):
+            module.register_forward_hook(clamped)
+        elif name.startswith("to_rgb") and hasattr(module, "finish"):
+            module.finish = lambda x, gain, of=module: (x * gain + of.bias).clamp(-limit, limit)
+    expected = plainly(network, codes(2))
+    assert not torch.allclose(expected, plainly(generator(), codes(2)), atol=0.1)
+    for found in (limited.synthesis(codes(2)), plainly(limited, codes(2))):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    pytest.importorskip("openvino")
+    torch.testing.assert_close(accelerate(limited).synthesis(codes(2)), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_random_noise_differs_from_call_to_call_and_sample_to_sample(strips: None) -> None:

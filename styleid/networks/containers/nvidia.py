@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ _LEVELS = {4 * 2**level: level for level in range(10)}  # of blocks, by their si
 def read_nvidia(path: Path) -> nn.Module:
     """The generator ``G_ema`` of a pickle: unconditional, of the skip architecture (configs E and F).
 
-    Where the file sets ``conv_clamp``, NVIDIA's code clamps activations to 256; here only float16 is clamped. Activations
-    of trained networks stay far below in float32.
+    Where the file sets ``conv_clamp`` (256 in StyleGAN2-ADA), activations and colours are limited to that in every
+    precision, as in NVIDIA's code.
     """
     content = read_pickle(path)
     network = content.get("G_ema") if isinstance(content, dict) else None
@@ -41,7 +41,7 @@ def read_nvidia(path: Path) -> nn.Module:
         raise WeightsError(f"Expected a pickle with 'G_ema', found {found}. Choose the right file or kind.")
     state = dict(_tensors(network))
     _check_supported(network, state)
-    config = _config(state)
+    config = _config(state, _clamp(network))
     return fill_network(build_network("stylegan2", config), _renamed(state, config), "stylegan2")
 
 
@@ -80,7 +80,28 @@ def _check_supported(network: Mapping[str, Any], state: Mapping[str, Tensor]) ->
         )
 
 
-def _config(state: Mapping[str, Tensor]) -> GeneratorConfig:
+def _clamp(network: Mapping[str, Any]) -> float | None:
+    """``conv_clamp``, which all layers of a generator share."""
+    layers = list(_layers(network))
+    found = {layer["conv_clamp"] for layer in layers if isinstance(layer["conv_clamp"], int | float | None)}
+    good = len(found) == 1 and all(value is None or 0 < value <= 16384 for value in found)
+    if layers and not good:
+        raise WeightsError(
+            "Expected one 'conv_clamp' above 0 for all layers, found others. Fetch the file again."
+        )
+    return float(value) if layers and (value := found.pop()) is not None else None
+
+
+def _layers(module: Mapping[str, Any], depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    """The modules below that say what they clamp to."""
+    for child in _dict(module, "_modules").values():
+        if isinstance(child, dict) and depth < 8:
+            if "conv_clamp" in child:
+                yield child
+            yield from _layers(child, depth + 1)
+
+
+def _config(state: Mapping[str, Tensor], clamp: float | None) -> GeneratorConfig:
     size, channels = 4, []
     while (weight := state.get(f"synthesis.b{size}.conv1.weight")) is not None and size <= 2048:
         channels.append(weight.shape[0])
@@ -92,7 +113,11 @@ def _config(state: Mapping[str, Tensor]) -> GeneratorConfig:
             "Expected a StyleGAN2 generator of 8 to 2048 pixels in 'G_ema', found other tensors. Choose the right file."
         )
     return GeneratorConfig(
-        size=size // 2, channels=tuple(channels), latent_dim=len(average), mapping_layers=min(depth, 64)
+        size=size // 2,
+        channels=tuple(channels),
+        latent_dim=len(average),
+        mapping_layers=min(depth, 64),
+        clamp=clamp,
     )
 
 
