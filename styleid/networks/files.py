@@ -120,6 +120,10 @@ def fill_network(network: nn.Module, tensors: Mapping[str, Tensor], kind: str) -
             raise WeightsError(
                 f"{name!r} of this {kind} file holds NaN or infinite weights. Fetch the file again."
             )
+        if name.endswith("running_var") and bool((tensor < -1e-5).any()):
+            raise WeightsError(
+                f"{name!r} of this {kind} file holds negative variances. Fetch the file again."
+            )
     network.load_state_dict(_apart(tensors), strict=True, assign=True)
     return network
 

@@ -63,6 +63,11 @@ def read_weights(path: str | os.PathLike[str], kind: str) -> nn.Module:
         network = _reader(kind, file.suffix.lower())(file)
     except WeightsError as error:
         raise WeightsError(f"{file.name}: {error}") from error
+    except Exception as error:  # a file is not trusted: whatever trips a reader is damage
+        raise WeightsError(
+            f"{file.name}: Expected the weights of a {kind} network, found contents that cannot be read as such "
+            f"({type(error).__name__}). The file is damaged or of another format: fetch it again."
+        ) from error
     network.weights_file = file  # where it came from: what was measured with it names it by its hash
     return network
 

@@ -24,9 +24,7 @@ def read_container(path: Path, allowed: Sequence[type] = ()) -> Any:
     Only tensors, plain containers and the classes in ``allowed`` are constructed (``weights_only``). Raises WeightsError
     for anything else.
     """
-    zipped = zipfile.is_zipfile(path)
-    if zipped:
-        _refuse_compressed(path)
+    zipped = _is_zip(path)
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(list(allowed)):
             warnings.simplefilter("ignore")  # PyTorch warns about deprecated storage classes of old files
@@ -49,25 +47,29 @@ def _unreadable(why: str) -> str:
     )
 
 
-def _refuse_compressed(path: Path) -> None:
+def _is_zip(path: Path) -> bool:
+    """Whether the file is an archive. Raises WeightsError for a damaged or a compressed one, which could be a bomb."""
     try:
+        if not zipfile.is_zipfile(path):
+            return False
         with zipfile.ZipFile(path) as archive:
             compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise WeightsError(_unreadable(type(error).__name__)) from error
     if compressed:
         raise WeightsError(
             "Expected a PyTorch weight file, found a compressed archive. PyTorch stores tensors uncompressed: "
             "fetch the file again, and do not repack it."
         )
+    return True
 
 
 def state_dict_in(content: Any, key: str, path: Path) -> dict[str, Tensor]:
     """The tensors under ``key``. Raises WeightsError where there are none, or more than the file can hold."""
     state = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not state or not all(isinstance(x, Tensor) for x in state.values()):
+    if not isinstance(state, dict) or not state or not all(map(_is_plain, state.items())):
         found = (
-            f"the entries {sorted(map(str, content))[:8]}"
+            f"the entries {sorted(map(str, content))[:8]}, or tensors in them that are not plain"
             if isinstance(content, dict)
             else type(content).__name__
         )
@@ -79,3 +81,15 @@ def state_dict_in(content: Any, key: str, path: Path) -> dict[str, Tensor]:
             f"Expected plain tensors in {key!r}, found views larger than the file. Do not use this file."
         )
     return state
+
+
+def _is_plain(entry: tuple[Any, Any]) -> bool:
+    """A name, and a dense tensor whose numbers are in the file."""
+    name, x = entry
+    return (
+        isinstance(name, str)
+        and isinstance(x, Tensor)
+        and x.layout == torch.strided
+        and x.device.type == "cpu"
+        and not (x.is_quantized or x.is_nested)
+    )
