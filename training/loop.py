@@ -52,7 +52,7 @@ class Run:
     state: dict[str, nn.Module | torch.optim.Optimizer]
     report: Callable[[], dict[str, float]]
     seed: int = 0
-    every_seconds: float = 120.0
+    every_seconds: float = 300.0
 
     def steps(self) -> Iterator[int]:
         start = self._resume()

@@ -1,13 +1,13 @@
 """Trains the two recognisers: the tuner (IR-SE, ArcFace margin) and the judge (MobileFaceNet, cosine margin).
 
 They differ in architecture, loss, seed, order of the data and augmentation, so that one can judge what was tuned on
-the other. Both also regress the renderer's parameters of the person from the embedding: with a few thousand persons,
-knowing *how* two faces differ teaches more than knowing that they do.
+the other. The renderer knows the parameters of every person. That is used twice: class centres are a function of
+them, so that a few thousand persons teach a space for all others (and persons who were never rendered serve as
+further negatives), and the embedding regresses them, each as much as it shows.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,22 @@ from styleid.networks.irse import IRSE, IRSEConfig
 from styleid.networks.mobilefacenet import MobileFaceNet, MobileFaceNetConfig
 
 from .augment import erase, photometric, warp
-from .data import PERSON, Heads
+from .data import PERSON, VISIBLE, Heads
 from .generator import identity_crop
-from .loop import Run, cosine
+from .loop import Run, averaged, cosine, update_average
 
-__all__ = ["JUDGE", "RECOGNISER", "Recipe", "build", "train_recogniser", "verification"]
+__all__ = [
+    "JUDGE",
+    "RECOGNISER",
+    "ParameterHead",
+    "Recipe",
+    "build",
+    "candidates",
+    "train_recogniser",
+    "verification",
+]
+
+NEGATIVES = 512  # rendered persons, and as many invented ones, that each picture is told apart from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,19 +52,19 @@ class Recipe:
     erase: float
     photometric: float
     steps: int
-    batch: int = 48
-    rate: float = 2e-3
+    batch: int = 64
+    rate: float = 3e-3
 
 
 RECOGNISER = Recipe(
     name="recogniser", architecture="ir-se", angular=True, margin=0.3, scale=24.0, seed=31,
-    regression=1.0, erase=0.2, photometric=1.0,
-    steps=1300,
+    regression=0.7, erase=0.2, photometric=1.0,
+    steps=2600,
 )  # fmt: skip
 JUDGE = Recipe(
     name="judge", architecture="mobilefacenet", angular=False, margin=0.2, scale=20.0, seed=47, regression=0.5,
     erase=0.4,
-    photometric=0.8, steps=900,
+    photometric=0.8, steps=2600,
 )  # fmt: skip
 
 
@@ -63,27 +74,27 @@ def build(recipe: Recipe) -> nn.Module:
     return MobileFaceNet(MobileFaceNetConfig(width=0.5, blocks=(3, 5, 2), input_size=80))
 
 
-class MarginHead(nn.Module):
-    """Class centres of the training identities, with a margin on the right class, and the parameter regression."""
+class ParameterHead(nn.Module):
+    """Class centres from the parameters of persons, with a margin on the right one, and the regression of them."""
 
-    def __init__(self, classes: int, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe) -> None:
         super().__init__()
-        self.centres = nn.Parameter(torch.randn(classes, 512) * 0.05)
-        self.parameters_of_person = nn.Linear(512, len(PERSON))
+        self.centre = nn.Sequential(nn.Linear(len(PERSON), 512), nn.GELU(), nn.Linear(512, 512))
+        self.person = nn.Linear(512, len(PERSON))
         self.recipe = recipe
 
-    def regress(self, embedding: Tensor) -> Tensor:
-        """Standardised parameters of the person `[N,139]`; the factor undoes the unit length of the embedding."""
-        return self.parameters_of_person(embedding * 16)
+    def regression(self, embedding: Tensor, person: Tensor) -> Tensor:
+        """Squared error of the standardised parameters `[N,139]`; the factor undoes the embedding's unit length."""
+        weight = VISIBLE.clamp(max=1) / VISIBLE.clamp(max=1).mean()
+        return (weight * (self.person(embedding * 16) - person).square()).mean()
 
-    def forward(self, embedding: Tensor, label: Tensor, margin: float) -> Tensor:
-        cosine_ = embedding @ F.normalize(self.centres).t()  # [N, classes]
+    def forward(self, embedding: Tensor, persons: Tensor, label: Tensor, margin: float) -> Tensor:
+        """Logits `[N,2C]` over `persons` [C,139], of which `label` [N] are the right ones, and as many invented ones."""
+        others = torch.stack([column[torch.randperm(len(column))] for column in persons.t()], 1)
+        centres = F.normalize(self.centre(torch.cat([persons, others]) * VISIBLE))
+        cosine_ = embedding @ centres.t()  # [N, 2C]
         own = cosine_.gather(1, label[:, None]).clamp(-1 + 1e-5, 1 - 1e-5)
-        if self.recipe.angular:
-            angle = torch.acos(own) + margin
-            moved = torch.where(angle < math.pi, torch.cos(angle), own - margin * math.sin(margin))
-        else:
-            moved = own - margin
+        moved = torch.cos(torch.acos(own) + margin) if self.recipe.angular else own - margin
         return cosine_.scatter(1, label[:, None], moved) * self.recipe.scale
 
 
@@ -116,14 +127,14 @@ def verification(net: nn.Module, heads: Heads, index: np.ndarray | None = None) 
 def train_recogniser(recipe: Recipe, heads: Heads, folder: Path) -> nn.Module:
     torch.manual_seed(recipe.seed)
     net = build(recipe).to(memory_format=torch.channels_last)
-    classes, label_of = np.unique(heads.ident[heads.train], return_inverse=True)
-    labels = np.zeros(len(heads.ident), np.int64)
-    labels[heads.train] = label_of
-    head = MarginHead(len(classes), recipe)
-    person = heads.person(np.arange(len(heads.ident)))
+    mean = averaged(net)
+    head = ParameterHead(recipe)
+    person = heads.person(np.arange(len(heads.ident))).clamp(-4, 4)
+    first = torch.from_numpy(np.unique(heads.ident[heads.train], return_index=True)[1])
+    everybody = person[heads.train][first]  # [persons, 139]
     optimiser = torch.optim.AdamW([*net.parameters(), *head.parameters()], recipe.rate, weight_decay=0.02)
-    state = {"net": net, "head": head, "optimiser": optimiser}
-    run = Run(recipe.name, folder, recipe.steps, state, lambda: verification(net, heads), seed=recipe.seed)
+    state = {"net": net, "mean": mean, "head": head, "optimiser": optimiser}
+    run = Run(recipe.name, folder, recipe.steps, state, lambda: verification(mean, heads), seed=recipe.seed)
     for step in run.steps():
         progress = step / recipe.steps
         optimiser.param_groups[0]["lr"] = recipe.rate * cosine(progress)
@@ -132,16 +143,23 @@ def train_recogniser(recipe: Recipe, heads: Heads, folder: Path) -> nn.Module:
         images, _, _ = warp(images, degrees=6, scale=(0.92, 1.08), shift=0.025)
         images = erase(photometric(images, recipe.photometric), recipe.erase)
         net.train()
-        with torch.autocast("cpu", torch.bfloat16):
-            embedding = net(
-                identity_crop(images, net.input_size).contiguous(memory_format=torch.channels_last)
-            )
-        margin = recipe.margin * min(1.0, max(0.0, 4 * progress - 0.6))
-        label = torch.from_numpy(labels[index])
-        embedding = embedding.float()
-        loss = 0.2 * F.cross_entropy(head(embedding, label, margin), label)
-        loss = loss + recipe.regression * F.mse_loss(head.regress(embedding), person[index])
+        crop = identity_crop(images, net.input_size).contiguous(memory_format=torch.channels_last)
+        embedding = net(crop)
+        persons, label = candidates(heads.ident[index], person[index], everybody)
+        margin = recipe.margin * min(1.0, max(0.0, 2 * progress - 0.6))
+        loss = 0.2 * F.cross_entropy(head(embedding, persons, label, margin), label)
+        loss = loss + recipe.regression * head.regression(embedding, person[index])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-    return net.eval()
+        update_average(mean, net, min(0.998, (1 + step) / (10 + step)))
+    return mean.eval()
+
+
+def candidates(ident: np.ndarray, person: Tensor, everybody: Tensor) -> tuple[Tensor, Tensor]:
+    """The persons of a batch, each once, and `NEGATIVES` others `[C,139]`; which of them each picture shows `[N]`."""
+    _, first, label = np.unique(ident, return_index=True, return_inverse=True)
+    own = person[torch.from_numpy(first)]
+    others = everybody[torch.randperm(len(everybody))[: NEGATIVES + len(own)]]
+    twice = (others[:, None] == own[None]).all(2).any(1)
+    return torch.cat([own, others[~twice][:NEGATIVES]]), torch.from_numpy(label)

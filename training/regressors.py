@@ -14,7 +14,7 @@ from styleid.networks.heads import AttributeConfig, AttributeNet, LandmarkConfig
 
 from .augment import erase, photometric, warp
 from .data import Heads
-from .loop import Run, cosine
+from .loop import Run, averaged, cosine, update_average
 
 __all__ = ["evaluate_attributes", "evaluate_landmarks", "reliable", "train_attributes", "train_landmarks"]
 
@@ -48,13 +48,14 @@ def loose_crops(images: Tensor, points: Tensor, size: int) -> tuple[Tensor, Tens
     return crop, moved
 
 
-def train_landmarks(heads: Heads, folder: Path, *, steps: int = 800, seed: int = 53) -> LandmarkNet:
+def train_landmarks(heads: Heads, folder: Path, *, steps: int = 2000, seed: int = 53) -> LandmarkNet:
     torch.manual_seed(seed)
     batch = 24
     net = LandmarkNet(LandmarkConfig()).to(memory_format=torch.channels_last)
+    mean = averaged(net)
     optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.02)
-    state = {"net": net, "optimiser": optimiser}
-    run = Run("landmarks", folder, steps, state, lambda: evaluate_landmarks(net, heads), seed=seed)
+    state = {"net": net, "mean": mean, "optimiser": optimiser}
+    run = Run("landmarks", folder, steps, state, lambda: evaluate_landmarks(mean, heads), seed=seed)
     for step in run.steps():
         optimiser.param_groups[0]["lr"] = 2e-3 * cosine(step / steps)
         index = heads.train[torch.randint(len(heads.train), (batch,)).numpy()]
@@ -70,14 +71,14 @@ def train_landmarks(heads: Heads, folder: Path, *, steps: int = 800, seed: int =
         x = erase(photometric(torch.cat([crop, negatives])), 0.25)
         truth = torch.cat([torch.ones(batch), torch.zeros(len(negatives))])
         net.train()
-        with torch.autocast("cpu", torch.bfloat16):
-            found, logit = net.raw(x.contiguous(memory_format=torch.channels_last))
+        found, logit = net.raw(x.contiguous(memory_format=torch.channels_last))
         loss = 10 * F.smooth_l1_loss(found[:batch], points, beta=0.02)
         loss = loss + 0.2 * F.binary_cross_entropy_with_logits(logit, truth)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-    return net.eval()
+        update_average(mean, net, min(0.998, (1 + step) / (10 + step)))
+    return mean.eval()
 
 
 @torch.no_grad()
@@ -97,34 +98,34 @@ def evaluate_landmarks(net: LandmarkNet, heads: Heads) -> dict[str, float]:
     return {"error_percent_of_eye_distance": float(100 * error.mean()), "face_score_accuracy": float(correct)}
 
 
-def train_attributes(heads: Heads, folder: Path, *, steps: int = 600, seed: int = 61) -> AttributeNet:
+def train_attributes(heads: Heads, folder: Path, *, steps: int = 1600, seed: int = 61) -> AttributeNet:
     torch.manual_seed(seed)
     batch = 24
-    net = AttributeNet(AttributeConfig(names=heads.names, input_size=112)).to(
-        memory_format=torch.channels_last
-    )
+    net = AttributeNet(AttributeConfig(names=heads.names, input_size=112))
+    net = net.to(memory_format=torch.channels_last)
+    mean = averaged(net)
     optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.05)
     share = torch.from_numpy(np.asarray(heads.att[heads.train])).float().mean(0).clamp(0.01, 0.99)
     positive = ((1 - share) / share).sqrt()
-    state = {"net": net, "optimiser": optimiser}
-    run = Run("attributes", folder, steps, state, lambda: summary(evaluate_attributes(net, heads)), seed=seed)
+    state = {"net": net, "mean": mean, "optimiser": optimiser}
+    run = Run(
+        "attributes", folder, steps, state, lambda: summary(evaluate_attributes(mean, heads)), seed=seed
+    )
     for step in run.steps():
         optimiser.param_groups[0]["lr"] = 2e-3 * cosine(step / steps)
         index = heads.train[torch.randint(len(heads.train), (batch,)).numpy()]
         images, _ = heads.mirrored(heads.images(index), None, torch.rand(batch) < 0.5)
         images, _, _ = warp(images, degrees=6, scale=(0.92, 1.08), shift=0.025, size=net.input_size)
         net.train()
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = net.logits(
-                erase(photometric(images, 0.7), 0.1).contiguous(memory_format=torch.channels_last)
-            )
+        images = erase(photometric(images, 0.7), 0.1).contiguous(memory_format=torch.channels_last)
         loss = F.binary_cross_entropy_with_logits(
-            logits.float(), heads.attributes(index), pos_weight=positive
+            net.logits(images), heads.attributes(index), pos_weight=positive
         )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-    return net.eval()
+        update_average(mean, net, min(0.998, (1 + step) / (10 + step)))
+    return mean.eval()
 
 
 @torch.no_grad()

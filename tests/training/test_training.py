@@ -15,7 +15,7 @@ from training.data import PERSON, Heads
 from training.generator import AutoencoderTrainer, Stage, identity_crop
 from training.loop import Run, cosine
 from training.mapping import energy_distance
-from training.recogniser import JUDGE, RECOGNISER, MarginHead, build
+from training.recogniser import JUDGE, RECOGNISER, ParameterHead, build, candidates
 
 STATES = 5
 
@@ -120,15 +120,26 @@ def test_energy_distance_is_small_only_for_equal_distributions() -> None:
 
 
 @pytest.mark.parametrize("recipe", [RECOGNISER, JUDGE], ids=lambda recipe: recipe.name)
-def test_the_margin_makes_the_right_class_harder(recipe) -> None:
-    torch.manual_seed(0)
-    head = MarginHead(7, recipe)
-    embedding = torch.nn.functional.normalize(torch.randn(4, 512))
-    label = torch.tensor([0, 2, 4, 6])
-    plain, hard = head(embedding, label, 0.0), head(embedding, label, 0.2)
-    own = torch.nn.functional.one_hot(label, 7).bool()
+def test_the_margin_makes_the_right_person_harder(recipe) -> None:
+    head = ParameterHead(recipe)
+    embedding = torch.nn.functional.normalize(torch.randn(4, 512, generator=torch.manual_seed(0)))
+    persons, label = torch.randn(7, len(PERSON)), torch.tensor([0, 2, 4, 6])
+    invented = torch.get_rng_state()
+    plain = head(embedding, persons, label, 0.0)
+    torch.set_rng_state(invented)
+    hard = head(embedding, persons, label, 0.2)
+    assert plain.shape == (4, 14)  # seven persons, and as many who were never rendered
+    own = torch.nn.functional.one_hot(label, 14).bool()
     assert (hard[own] < plain[own]).all()
     assert torch.equal(hard[~own], plain[~own])
+
+
+def test_a_person_is_no_negative_of_itself(heads: Heads) -> None:
+    person = heads.person(np.arange(len(heads.ident)))
+    batch = np.array([7, 3, 8, 20])  # persons 1, 0, 1, 4
+    persons, label = candidates(heads.ident[batch], person[batch], person[::STATES])
+    assert torch.equal(persons[label], person[batch])
+    assert len(persons) == len(persons.unique(dim=0)) == 12
 
 
 def test_recognisers_differ_in_architecture() -> None:
