@@ -17,6 +17,7 @@ from ._report import changed_pixels, result_report, smallest_distance
 from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, rerun_key
 from ._sockets import FAMILY, as_rgb
 from .faces import MARKED_INPUT, NO_FACE_INPUT, ON_FAILURE_INPUT, boxes_of, no_face_message
+from .latent import REFINE_INPUT
 from .load import default_models
 
 BY_LEVEL = "by level"
@@ -78,6 +79,7 @@ class StyleIDAnonymize:
                     {"tooltip": "From 'Load Models'. Unconnected: the networks that ship with this project."},
                 ),
                 "marked": MARKED_INPUT,
+                "refine_steps": REFINE_INPUT,
                 **SEED_INPUTS,
             },
         }
@@ -100,6 +102,7 @@ class StyleIDAnonymize:
         new_each_run: bool,
         models: Family | None = None,
         marked: Tensor | None = None,
+        refine_steps: int | None = None,
         seed: int | None = None,
     ) -> tuple[Tensor, Tensor, float, str]:
         images = as_rgb(images)  # [B, H, W, 3]
@@ -109,6 +112,7 @@ class StyleIDAnonymize:
             seed=seed,
             method=None if method == BY_LEVEL else method,
             area=None if area == BY_LEVEL else area,
+            refine=refine_steps or 0,
             on_failure=on_failure,
         )
         boxes = None if marked is None else boxes_of(marked, images)

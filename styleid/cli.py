@@ -99,6 +99,13 @@ def _add_anonymize(commands: Any) -> None:
         "--area", help="what may change: eyes, eyes+nose, eyes+nose+mouth, face, face+hair, everything"
     )
     parser.add_argument(
+        "--refine",
+        type=int,
+        default=0,
+        metavar="STEPS",
+        help="refine each face's code first: more of expression, hair and light is kept; 30 is a good number (%(default)s)",
+    )
+    parser.add_argument(
         "--on-failure",
         default="block",
         help="a face that is not hidden: block writes no file, blur blurs it, pass lets it through (%(default)s)",
@@ -227,6 +234,7 @@ def make_anonymizer(args: argparse.Namespace) -> Callable[..., Any]:
         distance=args.distance,
         far=args.far,
         recognisers=tuple(args.recogniser),
+        refine=args.refine,
         on_failure=args.on_failure,
         device=_device(args.device),
         engine=args.engine,

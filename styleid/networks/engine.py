@@ -53,6 +53,8 @@ class Engine(nn.Module):
     It computes no gradients and draws no noise. Threads take turns.
     """
 
+    differentiable = False
+
     def __init__(self, generator: Generator, openvino: Any, precision: str) -> None:
         super().__init__()
         self.config, self.size, self.num_layers = generator.config, generator.size, generator.num_layers

@@ -28,7 +28,8 @@ class Settings:
     """`detect(picture [H, W, 3], boxes or None)` finds the faces; `seed` None draws a secret one per face.
 
     `book` holds the judge's embeddings of earlier pictures of the run; None where results may not depend on those.
-    `search` None takes the attempts in their order; `keeps` names attributes that stay as in the source.
+    `refine` is how many steps each code is refined. `search` None takes the attempts in their order; `keeps` names
+    attributes that stay as in the source.
     """
 
     family: Family
@@ -39,6 +40,7 @@ class Settings:
     detect: Callable[[Tensor, Sequence[Box] | None], Sequence[Face]]
     on_failure: str
     seed: int | None
+    refine: int = 0
     book: IdentityBook | None = None
     notes: tuple[str, ...] = ()
 

@@ -58,7 +58,9 @@ class Track:
         """Measure the face in a photograph [H, W, 3]; a network that fails on it makes the face a failed one."""
         track = cls(index, face, seed)
         try:
-            track.aligned, track.source = prepare_face(photo, face, settings.family, settings.recognisers)
+            track.aligned, track.source = prepare_face(
+                photo, face, settings.family, settings.recognisers, settings.refine
+            )
             wish = wish or kept_by_level(track.source, settings)
             track._prober = Prober(track.source, settings.family, settings.goal, seed, grey, wish)
             track._proposals = proposals(track._prober, settings)

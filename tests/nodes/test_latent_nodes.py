@@ -26,6 +26,18 @@ def test_encode_and_decode_whole_batches(node, tiny_family, codes):
     assert images.max() <= 1
 
 
+def test_refined_codes_decode_to_something_nearer(node, tiny_family) -> None:
+    crops = tiny_family.decode(tiny_family.random_w(1, torch.Generator().manual_seed(1)))
+    encode, decode = node("StyleIDEncodeToWPlus"), node("StyleIDDecodeWPlus")
+    far, near = (
+        (decode(models=tiny_family, codes=encode(models=tiny_family, crops=crops, **steps)[0])[0] - crops)
+        .abs()
+        .mean()
+        for steps in ({}, {"refine_steps": 10})
+    )
+    assert near < far
+
+
 def test_empty_batches_pass_through(node, tiny_family, crops):
     (codes,) = node("StyleIDEncodeToWPlus")(models=tiny_family, crops=crops[:0])
     assert len(codes) == 0

@@ -1,0 +1,85 @@
+"""Refinement: a code whose picture is nearer to the face, found without any recogniser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from styleid import Anonymizer
+from styleid.errors import InputError
+from styleid.latent import refine_codes
+
+
+@pytest.fixture
+def faces(tiny_family):
+    """Pictures that the generator can make, and codes that miss them."""
+    codes = tiny_family.random_w(2, torch.Generator().manual_seed(3))
+    crops = tiny_family.decode(codes)
+    return crops, codes + torch.randn(codes.shape, generator=torch.Generator().manual_seed(4))
+
+
+def difference(family, codes, crops) -> torch.Tensor:
+    return (family.decode(codes) - crops).abs().mean((1, 2, 3))
+
+
+def test_every_face_comes_nearer(tiny_family, faces) -> None:
+    crops, codes = faces
+    refined = refine_codes(tiny_family, crops, codes, steps=20)
+    assert refined.shape == codes.shape and not refined.requires_grad
+    assert (difference(tiny_family, refined, crops) < 0.6 * difference(tiny_family, codes, crops)).all()
+
+
+def test_a_face_does_not_depend_on_the_others(tiny_family, faces) -> None:
+    crops, codes = faces
+    both = refine_codes(tiny_family, crops, codes, steps=3)
+    torch.testing.assert_close(both[1:], refine_codes(tiny_family, crops[1:], codes[1:], steps=3))
+
+
+def test_no_steps_leave_the_codes(tiny_family, faces) -> None:
+    crops, codes = faces
+    assert torch.equal(refine_codes(tiny_family, crops, codes, steps=0), codes)
+
+
+def test_the_network_stays_as_it_is_under_inference_mode(tiny_family, faces) -> None:
+    crops, codes = faces
+    before = {key: value.clone() for key, value in tiny_family.generator.state_dict().items()}
+    with torch.inference_mode():
+        refined = refine_codes(tiny_family, crops.clone(), codes.clone(), steps=2)
+    assert not refined.is_inference()
+    assert all(torch.equal(before[key], value) for key, value in tiny_family.generator.state_dict().items())
+    assert all(parameter.grad is None for parameter in tiny_family.generator.parameters())
+
+
+def test_progress_counts_steps(tiny_family, faces) -> None:
+    seen = []
+    refine_codes(tiny_family, *faces, steps=2, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_cancel_stops_at_once(tiny_family, faces) -> None:
+    def cancel(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        refine_codes(tiny_family, *faces, steps=1000, progress=cancel)
+
+
+@pytest.mark.parametrize("steps", [-1, 1001, 2.5, True])
+def test_steps_are_a_number(tiny_family, faces, steps) -> None:
+    with pytest.raises(InputError, match=r"0\.\.1000"):
+        refine_codes(tiny_family, *faces, steps=steps)
+
+
+def test_one_code_per_face(tiny_family, faces) -> None:
+    crops, codes = faces
+    with pytest.raises(InputError, match="found 1 for 2 faces"):
+        refine_codes(tiny_family, crops, codes[:1], steps=1)
+
+
+def test_an_engine_without_gradients_is_refused_before_any_picture(tiny_family) -> None:
+    frozen = SimpleNamespace(**vars(tiny_family.generator), differentiable=False)
+    with pytest.raises(InputError, match="Use the engine 'torch'"):
+        Anonymizer(replace(tiny_family, generator=frozen), refine=10)
