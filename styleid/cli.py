@@ -259,13 +259,11 @@ def _kept_identities(args: argparse.Namespace) -> AbstractContextManager[None]:
 def _demo(args: argparse.Namespace) -> int:
     from .anonymizer import Anonymizer
     from .demo import TABLE_HEAD, run_demo
-    from .latent import STEPS
 
     # Blurred rather than blocked: so there is always a picture to look at, and the table says which face it was.
     anonymizer = Anonymizer(
         args.models,
         "medium",
-        refine=STEPS if args.engine == "torch" else 0,
         on_failure="blur",
         device=_device(args.device),
         engine=args.engine,
