@@ -78,9 +78,9 @@ def _refine(family: Family, picture: Tensor, code: Tensor, steps: int, tick: Cal
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = _RATE * min(1.0, (steps - step) / (0.3 * steps))
         made = resized(family.generator.synthesis((start + move).to(weight.dtype)).float(), side)
-        loss = sum((F.avg_pool2d(made - wanted, pool)).abs().mean() for pool in _POOLS)
-        if float(loss.detach()) < least:
-            best, least = (start + move).detach(), float(loss.detach())
+        loss = sum(F.avg_pool2d(made - wanted, pool).abs().mean() for pool in _POOLS)
+        if (now := float(loss.detach())) < least:
+            best, least = (start + move).detach(), now
         optimiser.zero_grad(set_to_none=True)
         (loss + _NEAR * move.square().mean()).backward()
         optimiser.step()
