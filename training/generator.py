@@ -153,14 +153,15 @@ class AutoencoderTrainer:
         weight = REGION[labels.long()][:, None]
         weight = F.avg_pool2d(weight, weight.shape[-1] // stage.size)
         self.encoder.train()
-        with torch.autocast("cpu", torch.bfloat16):
-            codes = self.encoder(images.contiguous(memory_format=torch.channels_last))  # [B, L, 512]
-            base = codes.mean(1, keepdim=True)
-            keep = (torch.rand(len(codes), 1, 1) < 0.5).float()
-            used = base + keep * (codes - base)
-            mixed = self._gated(used) if gated else self._crossed(used) if step % 3 == 0 else used[:0]
-            pictures = self.generator.synthesis(torch.cat([used, mixed]), noise="none", size=stage.size)
-            real, fake = self._features(target), self._features(pictures)
+        codes = self.encoder(images.contiguous(memory_format=torch.channels_last))  # [B, L, 512]
+        base = codes.mean(1, keepdim=True)
+        keep = (torch.rand(len(codes), 1, 1) < 0.5).float()
+        used = base + keep * (codes - base)
+        mixed = self._gated(used) if gated else self._crossed(used) if step % 3 == 0 else used[:0]
+        pictures = self.generator.synthesis(torch.cat([used, mixed]), noise="none", size=stage.size)
+        with torch.no_grad():
+            real = self._features(target)
+        fake = self._features(pictures)
         count = stage.batch
         loss = self._reconstruction(pictures[:count], target, weight)
         loss = (
@@ -171,11 +172,10 @@ class AutoencoderTrainer:
         if gated:
             loss = loss + self._gate_loss(pictures[count:], [f[count:] for f in fake], target, real, weight)
         if self.recogniser is not None and stage.gates and not gated:
-            loss = loss + 0.3 * self._identity(pictures[: count // 2], target[: count // 2])
+            loss = loss + 0.5 * self._identity(pictures[:count], target)
         self.discriminator.requires_grad_(False)
         if adversarial:
-            with torch.autocast("cpu", torch.bfloat16):
-                loss = loss + 0.1 * hinge_fake_is_real(self.discriminator(fake))
+            loss = loss + 0.2 * hinge_fake_is_real(self.discriminator(fake))
         self.discriminator.requires_grad_(True)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -226,11 +226,10 @@ class AutoencoderTrainer:
 
     def _identity(self, pictures: Tensor, target: Tensor) -> Tensor:
         size = self.recogniser.input_size
-        with torch.autocast("cpu", torch.bfloat16):
-            with torch.no_grad():
-                wanted = self.recogniser(identity_crop(target, size))
-            found = self.recogniser(identity_crop(pictures.clamp(-1.2, 1.2), size))
-        return 1 - (wanted.float() * found.float()).sum(1).mean()
+        with torch.no_grad():
+            wanted = self.recogniser(identity_crop(target, size))
+        found = self.recogniser(identity_crop(pictures.clamp(-1.2, 1.2), size))
+        return 1 - (wanted * found).sum(1).mean()
 
     def _features(self, images: Tensor) -> list[Tensor]:
         return self.parser.features(((images + 1) / 2).contiguous(memory_format=torch.channels_last))
@@ -244,10 +243,7 @@ class AutoencoderTrainer:
         return loss
 
     def _step_discriminator(self, real: list[Tensor], fake: list[Tensor]) -> None:
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = hinge_discriminator(
-                self.discriminator([r.detach() for r in real]), self.discriminator(fake)
-            )
+        loss = hinge_discriminator(self.discriminator(real), self.discriminator(fake))
         self.optimiser_d.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser_d.step()
@@ -256,9 +252,8 @@ class AutoencoderTrainer:
     def report(self) -> dict[str, float]:
         """PSNR (dB) of held-out reconstructions by the averaged weights at the stage's size, and the gates."""
         images = self.heads.images(self.heads.held_out[:64:2])
-        with torch.autocast("cpu", torch.bfloat16):
-            codes = self.mean_encoder.eval()(images)
-            found = self.mean_generator.synthesis(codes, noise="none", size=self.stage.size).clamp(-1, 1)
+        codes = self.mean_encoder.eval()(images)
+        found = self.mean_generator.synthesis(codes, noise="none", size=self.stage.size).clamp(-1, 1)
         target = F.avg_pool2d(images, images.shape[-1] // self.stage.size)
         error = ((found.float() - target) / 2).square().mean((1, 2, 3))
         sharp = self.detail(found) / self.detail(target)

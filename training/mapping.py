@@ -38,9 +38,8 @@ def mean_codes(heads: Heads, encoder: Encoder, index) -> Tensor:
     parts = []
     for start in range(0, len(index), 50):
         images = heads.images(index[start : start + 50])
-        with torch.autocast("cpu", torch.bfloat16):
-            both = encoder(torch.cat([images, images.flip(3)]).contiguous(memory_format=torch.channels_last))
-        parts.append(both.float().mean(1))
+        both = encoder(torch.cat([images, images.flip(3)]).contiguous(memory_format=torch.channels_last))
+        parts.append(both.mean(1))
     return torch.cat(parts)
 
 

@@ -11,7 +11,7 @@ from styleid.networks.unet import ParserConfig, UNetParser
 
 from .augment import erase, photometric, warp
 from .data import Heads
-from .loop import Run, cosine
+from .loop import Run, averaged, cosine, update_average
 
 __all__ = ["evaluate_parser", "train_parser"]
 
@@ -41,15 +41,15 @@ def evaluate_parser(net: UNetParser, heads: Heads, count: int = 240) -> dict[str
     return {"accuracy": float(table.diag().sum() / table.sum()), "mean_iou": float(iou.mean())}
 
 
-def train_parser(heads: Heads, folder: Path, *, steps: int = 1050, seed: int = 11) -> UNetParser:
+def train_parser(heads: Heads, folder: Path, *, steps: int = 3400, seed: int = 11) -> UNetParser:
     """Cross-entropy over classes weighted against their rarity; any input scale from 64 to 128 pixels."""
     torch.manual_seed(seed)
     net = UNetParser(ParserConfig()).to(memory_format=torch.channels_last)
+    mean = averaged(net)
     optimiser = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=0.02)
     weights = class_weights(heads)
-    run = Run(
-        "parser", folder, steps, {"net": net, "optimiser": optimiser}, lambda: evaluate_parser(net, heads, 48)
-    )
+    state = {"net": net, "mean": mean, "optimiser": optimiser}
+    run = Run("parser", folder, steps, state, lambda: evaluate_parser(mean, heads, 48), seed=seed)
     for step in run.steps():
         optimiser.param_groups[0]["lr"] = 3e-3 * cosine(step / steps)
         index = heads.train[torch.randint(len(heads.train), (BATCH,)).numpy()]
@@ -58,10 +58,10 @@ def train_parser(heads: Heads, folder: Path, *, steps: int = 1050, seed: int = 1
         image, label, _ = warp(image, degrees=12, scale=(0.85, 1.2), shift=0.05, labels=label, size=size)
         image = erase(photometric(image), 0.1)
         net.train()
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = net(((image + 1) / 2).contiguous(memory_format=torch.channels_last))
-        loss = F.cross_entropy(logits.float(), label.long(), weights)
+        logits = net(((image + 1) / 2).contiguous(memory_format=torch.channels_last))
+        loss = F.cross_entropy(logits, label.long(), weights)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-    return net.eval()
+        update_average(mean, net, min(0.998, (1 + step) / (10 + step)))
+    return mean.eval()

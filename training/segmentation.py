@@ -62,18 +62,15 @@ def train_segmentation(
         index = heads.train[torch.randint(len(heads.train), (batch,)).numpy()]
         images, labels = heads.mirrored(heads.images(index), heads.labels(index), torch.rand(batch) < 0.5)
         net.train()
-        with torch.autocast("cpu", torch.bfloat16):
-            with torch.no_grad():
-                wanted = encoder(images.contiguous(memory_format=torch.channels_last))
-            codes = net(one_hot(labels).contiguous(memory_format=torch.channels_last))
-            loss = (codes.float() - wanted).square().mean()
-            if step % 2:
-                part = slice(0, batch // 2)
-                decoded = generator.synthesis(codes[part], noise="none")
-                logits = parser(((decoded + 1) / 2).contiguous(memory_format=torch.channels_last))
-                loss = loss + 0.3 * F.cross_entropy(
-                    logits.float(), at_size(labels[part], generator.size).long()
-                )
+        with torch.no_grad():
+            wanted = encoder(images.contiguous(memory_format=torch.channels_last))
+        codes = net(one_hot(labels).contiguous(memory_format=torch.channels_last))
+        loss = (codes - wanted).square().mean()
+        if step % 2:
+            part = slice(0, batch // 2)
+            decoded = generator.synthesis(codes[part], noise="none")
+            logits = parser(((decoded + 1) / 2).contiguous(memory_format=torch.channels_last))
+            loss = loss + 0.3 * F.cross_entropy(logits, at_size(labels[part], generator.size).long())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

@@ -40,7 +40,7 @@ def attribute_section(run: Evaluation) -> dict[str, Any]:
 def drift_section(faces: Sequence[MeasuredFace]) -> dict[str, Any]:
     units = {
         "landmarks": "share of the distance between the eyes",
-        "pose": "degrees", "yaw": "degrees", "pitch": "degrees", "roll": "degrees",
+        "pose": "degrees", "yaw": "degrees", "pitch": "degrees", "roll": "degrees", "gaze": "degrees",
         "mouth_open": "share of the mouth", "eye_open": "height by width", "smiling": "confidence",
     }  # fmt: skip
     table: dict[str, Any] = {}
@@ -48,10 +48,7 @@ def drift_section(faces: Sequence[MeasuredFace]) -> dict[str, Any]:
         values = [face.numbers[name] for face in faces if name in face.numbers]
         table[name] = {"unit": unit, **_stats(values)}
     not_found = sum(face.outcome == NOT_FOUND for face in faces)
-    return table | {
-        "gaze": {"note": "not measured: no network here tells where eyes look"},
-        "not_found": not_found,
-    }
+    return table | {"not_found": not_found}
 
 
 def background_section(run: Evaluation) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ..faces import AlignedFaces
 from ..metrics import (
     attribute_distance,
     expression_measures,
+    gaze_yaw,
     head_pose,
     identity_distance,
     landmark_drift,
@@ -140,7 +141,9 @@ def _attributes(family: Family, crop: Tensor, found: AlignedFaces | None) -> tup
 
 def _drift(family: Family, source: AlignedFaces, found: AlignedFaces | None) -> dict[str, float]:
     """Landmarks and pose in the photograph, expression in the aligned crops, all as changes."""
-    numbers = dict.fromkeys(("landmarks", "pose", "yaw", "pitch", "roll", "mouth_open", "eye_open"), math.nan)
+    numbers = dict.fromkeys(
+        ("landmarks", "pose", "yaw", "pitch", "roll", "mouth_open", "eye_open", "gaze"), math.nan
+    )
     if found is None:
         return numbers
     before, after = source.faces[0].landmarks, found.faces[0].landmarks
@@ -152,7 +155,9 @@ def _drift(family: Family, source: AlignedFaces, found: AlignedFaces | None) -> 
     except StyleIDError:  # landmarks on a line have no pose
         pass
     if family.parser is not None:
-        measures = expression_measures(family.parse(torch.cat([source.crops, found.crops])).cpu().numpy())
+        crops = torch.cat([source.crops, found.crops])
+        labels = family.parse(crops).cpu().numpy()
+        measures = expression_measures(labels) | {"gaze": gaze_yaw(crops.cpu().numpy(), labels)}
         numbers |= {name: float(abs(after - before)) for name, (before, after) in measures.items()}
     return numbers
 

@@ -124,7 +124,7 @@ def _kept_lines(data: Row) -> list[str]:
         for name in drift
         if isinstance(drift[name], Mapping) and "mean" in drift[name]
     ]
-    lines.append("drift: " + (", ".join(moved) or "not measured") + "; gaze not measured")
+    lines.append("drift: " + (", ".join(moved) or "not measured"))
     lines.append(
         f"background: {background['untouched']} of {background['pictures']} pictures untouched, largest difference "
         f"{background['largest']:.3f}" if "pictures" in background else f"background: {background['note']}"

@@ -3,7 +3,7 @@
 from .attributes import AttributeChange, attribute_changes, attribute_distance, attributes_preserved
 from .disentanglement import Reference, disentanglement_score
 from .diversity import Collisions, cluster_identities, collisions
-from .geometry import expression_measures, head_pose, landmark_drift, pose_drift
+from .geometry import expression_measures, gaze_yaw, head_pose, landmark_drift, pose_drift
 from .identity import cosine_similarity, identity_distance, pairwise_identity_distance, threshold_at_far
 from .perceptual import Perceptual
 from .quality import BackgroundDifference, background_difference, psnr, ssim
@@ -34,6 +34,7 @@ __all__ = [
     "cosine_similarity",
     "disentanglement_score",
     "expression_measures",
+    "gaze_yaw",
     "head_pose",
     "identity_distance",
     "landmark_drift",

@@ -1,7 +1,7 @@
 """What five landmarks and a label map can honestly tell about pose and expression.
 
 Landmarks are ``[N, 5, 2]`` pixels (x, y): image-left eye, image-right eye, nose tip, image-left and image-right mouth
-corner. Gaze is not here: nothing in a family of weights measures it.
+corner.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from ..errors import InputError
 
-__all__ = ["expression_measures", "head_pose", "landmark_drift", "pose_drift"]
+__all__ = ["expression_measures", "gaze_yaw", "head_pose", "landmark_drift", "pose_drift"]
 
 # The five points on the mean head of ICT-FaceKit (USC ICT, MIT) in units of the eyes' distance: x to image right, y
 # down, z away from the camera.
@@ -27,6 +27,9 @@ _MODEL = np.array(
 )
 _EYES, _INNER_MOUTH, _LIPS = (4, 5), 10, (11, 12)  # classes of CelebAMask-HQ
 _FEWEST = 4  # pixels of a part that count as seen
+_EYE_TRAVEL = (
+    0.75  # halves of the eye's opening that the iris moves by when it turns by 90 degrees, on rendered heads
+)
 
 
 def landmark_drift(before: ArrayLike, after: ArrayLike) -> np.ndarray:
@@ -67,6 +70,41 @@ def expression_measures(labels: ArrayLike) -> dict[str, np.ndarray]:
         "mouth_open": np.array([_mouth_open(one) for one in maps]),
         "eye_open": np.array([_eye_open(one) for one in maps]),
     }
+
+
+def gaze_yaw(images: ArrayLike, labels: ArrayLike) -> np.ndarray:
+    """How far the eyes are turned sideways in the head, in degrees ``[N]``, positive to image right.
+
+    The iris is darker than what surrounds it: its place is the mean place of an eye's pixels, weighted by how dark they
+    are. NaN where the parser saw no eye.
+
+    Args:
+        images: aligned crops ``[N, S, S, 3]`` in 0..1.
+        labels: their label maps ``[N, S, S]``.
+    """
+    pictures, maps = np.asarray(images, dtype=np.float64), np.asarray(labels)
+    if maps.ndim != 3 or pictures.shape != (*maps.shape, 3):
+        raise InputError(
+            f"Gaze needs crops [N, S, S, 3] and their label maps, found {list(pictures.shape)} and {list(maps.shape)}."
+        )
+    turns = np.full(len(maps), np.nan)
+    for i, (grey, parts) in enumerate(zip(pictures.mean(-1), maps, strict=True)):
+        seen = [offset for eye in _EYES if (offset := _iris_offset(grey, parts == eye)) is not None]
+        if seen:
+            turns[i] = np.degrees(np.arcsin(np.clip(np.mean(seen) / _EYE_TRAVEL, -1, 1)))
+    return turns
+
+
+def _iris_offset(grey: np.ndarray, eye: np.ndarray) -> float | None:
+    """Where in an eye's opening the iris is, in halves of its width from the middle."""
+    rows, columns = np.nonzero(eye)
+    half = 2 * columns.std() if len(columns) >= _FEWEST else 0.0  # of an ellipse, whatever single pixels do
+    if half == 0:
+        return None
+    light = grey[rows, columns]
+    dark, bright = np.quantile(light, (0.02, 0.9))
+    weight = np.clip((bright - light) / max(bright - dark, 1e-6), 0, 1) ** 4
+    return float((np.average(columns, weights=weight) - columns.mean()) / half) if weight.any() else None
 
 
 def _mouth_open(labels: np.ndarray) -> float:

@@ -46,7 +46,6 @@ def test_report_tables_and_charts(run, folders):
         "judge (judge): same person below 0.200",
         "naive: rank-1",
         "parrot: rank-1",
-        "gaze not measured",
         "blur",
     ):
         assert says in out

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from styleid.errors import InputError
-from styleid.metrics import expression_measures, head_pose, landmark_drift, pose_drift
+from styleid.metrics import expression_measures, gaze_yaw, head_pose, landmark_drift, pose_drift
 
 # Eyes, nose tip and mouth corners of some head (not the fitted one): x right, y down, z away from the camera.
 HEAD = np.array([[-0.5, -0.5, 0.2], [0.5, -0.5, 0.2], [0.0, -0.02, -0.4], [-0.4, 0.5, 0.0], [0.4, 0.5, 0.0]])
@@ -63,6 +63,29 @@ def test_expression_from_labels():
     np.testing.assert_allclose(found["mouth_open"], [0, 8 / 12, np.nan])
     closed, opened, unseen = found["eye_open"]
     assert closed < opened and np.isnan(unseen)
+
+
+def looking(aside: float) -> tuple[np.ndarray, np.ndarray]:
+    """Two bright eyes, their dark irises `aside` pixels to image right of the middle, and the label map."""
+    rows, columns = np.mgrid[:64, :64]
+    image, labels = np.full((64, 64, 3), 0.5), np.ones((64, 64), dtype=np.int64)
+    for eye, x in ((4, 20), (5, 44)):
+        opening = ((columns - x) / 10) ** 2 + ((rows - 30) / 5) ** 2 <= 1
+        iris = (columns - x - aside) ** 2 + (rows - 30) ** 2 <= 16
+        labels[opening], image[opening] = eye, 0.9
+        image[opening & iris] = 0.2
+    return image, labels
+
+
+def test_gaze_follows_the_irises():
+    views = [looking(aside) for aside in (-3, 0, 3)]
+    images, labels = (np.stack(parts) for parts in zip(*views, strict=True))
+    left, ahead, right = gaze_yaw(images, labels)
+    assert ahead == pytest.approx(0, abs=0.5) and right == pytest.approx(-left, abs=0.5) and 10 < right < 40
+    np.testing.assert_allclose(gaze_yaw(0.3 * images, labels), [left, ahead, right], atol=1)  # in dim light
+    assert np.isnan(gaze_yaw(images[:1], np.ones_like(labels[:1])))
+    with pytest.raises(InputError, match="label maps"):
+        gaze_yaw(images, labels[:, :32])
 
 
 def test_landmarks_that_span_no_face_raise():

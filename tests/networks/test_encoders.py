@@ -236,6 +236,7 @@ def test_another_number_of_channels_is_refused(shape: tuple[int, ...]) -> None:
     ("kind", "change", "message"),
     [
         ("e4e", {}, "kind e4e"),
+        ("e4e", {"encoder_type": "GradualStyleEncoder"}, "or the kind psp"),
         ("psp-seg", {}, "19 channels"),
         ("psp", {"encoder_type": "ResNetBackboneEncoder"}, "not supported"),
         ("psp", {"encoder_type": "Encoder4Editing"}, "kind psp"),

@@ -32,7 +32,7 @@ _TYPES: Mapping[str, str] = {
     "ProgressiveBackboneEncoder": "map-delta",
 }
 _OF_PSP = frozenset({"pyramid", "last", "last-w", "map"})
-_HEADS_OF = {"e4e": frozenset({"pyramid-delta", "map-delta", "pyramid", "last-w"})}
+_OF_E4E = frozenset({"pyramid-delta", "map-delta"})
 _LABELS = 19
 
 
@@ -97,9 +97,10 @@ def _head(encoder: Mapping[str, Tensor], options: Mapping[str, Any], kind: str) 
             head = "last" if "output_layer_2.3.weight" in encoder else "last-w"
     else:
         head = _TYPES[str(named)]
-    if head not in _HEADS_OF.get(kind, _OF_PSP):
+    if head not in (_OF_E4E if kind == "e4e" else _OF_PSP):
         raise WeightsError(
-            f"Expected an encoder of kind {kind}, found {named}. Choose the right file or kind."
+            f"Expected an encoder of kind {kind}, found {named or head}. Choose the right file, or the kind "
+            f"{'psp' if kind == 'e4e' else 'e4e'}."
         )
     return head
 
