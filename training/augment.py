@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["erase", "photometric", "warp"]
+__all__ = ["backdrop", "erase", "photometric", "warp"]
 
 
 def uniform(count: int, low: float, high: float, *shape: int) -> Tensor:
@@ -56,6 +56,14 @@ def erase(x: Tensor, share: float = 0.3) -> Tensor:
     inside = ((rows - cy).abs() < h) & ((cols - cx).abs() < w) & (torch.rand(n, 1, 1) < share)
     colour = torch.rand(n, 3, 1, 1) * 2 - 1 + 0.15 * torch.randn_like(x)
     return torch.where(inside[:, None], colour, x)
+
+
+def backdrop(x: Tensor, labels: Tensor, share: float = 0.35) -> Tensor:
+    """Behind `share` of the heads `[N,3,H,W]`, where the labels `[N,H,W]` are 0, a magnified piece of another picture:
+    walls in the colours of skin, hair and clothes."""
+    pieces, _, _ = warp(x.roll(1, 0), degrees=180, scale=(0.12, 0.5), shift=0.4)
+    behind = ((labels == 0) & (torch.rand(len(x), 1, 1) < share)).float()
+    return torch.lerp(x, pieces, F.avg_pool2d(behind[:, None], 3, 1, 1, count_include_pad=False))
 
 
 def warp(

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from styleid.networks.unet import ParserConfig, UNetParser
 
-from .augment import erase, photometric, warp
+from .augment import backdrop, erase, photometric, warp
 from .data import Heads
 from .loop import Run, averaged, cosine, update_average
 
@@ -56,7 +56,7 @@ def train_parser(heads: Heads, folder: Path, *, steps: int = 3400, seed: int = 1
         image, label = heads.mirrored(heads.images(index), heads.labels(index), torch.rand(BATCH) < 0.5)
         size = 64 if step % 3 == 0 else 128
         image, label, _ = warp(image, degrees=12, scale=(0.85, 1.2), shift=0.05, labels=label, size=size)
-        image = erase(photometric(image), 0.1)
+        image = erase(photometric(backdrop(image, label)), 0.1)
         net.train()
         logits = net(((image + 1) / 2).contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits, label.long(), weights)

@@ -15,8 +15,8 @@ from ..errors import InputError
 
 __all__ = ["AREAS", "FACE_CLASSES", "region_mask"]
 
-SKIN, NOSE, GLASSES, EYES, BROWS = 1, 2, 3, (4, 5), (6, 7)
-EARS, MOUTH, HAIR, HAT, EARRING = (8, 9), (10, 11, 12), 13, 14, 15
+BACKGROUND, SKIN, NOSE, GLASSES, EYES, BROWS = 0, 1, 2, 3, (4, 5), (6, 7)
+EARS, MOUTH, HAIR, HAT, EARRING, CLOTH = (8, 9), (10, 11, 12), 13, 14, 15, 18
 FACE_CLASSES = (SKIN, NOSE, GLASSES, *EYES, *BROWS, *MOUTH)
 
 # Mean places of the parts in an FFHQ crop (shares of its side, x and y), used when the parser misses one.
@@ -26,6 +26,10 @@ _MOUTH_AT = ((0.365, 0.68), (0.635, 0.68), (0.61, 0.80), (0.39, 0.80))
 _FACE_AT = (0.50, 0.575, 0.225, 0.30)  # centre x, centre y, radius x, radius y
 # Every area grows by this share of the side: a composite's inward feather must not bare the face's rim.
 _GROWTH = 0.03
+# How much of the surroundings the area takes in along the skin's edge.
+_RIM = 0.012
+# Skin of less than this share of the usual face does not tell where the face ends.
+_LITTLE = 0.5
 # A part smaller than this share of its canonical place counts as missed by the parser.
 _MISSED = 0.15
 
@@ -75,10 +79,26 @@ def _eyes_nose_mouth(labels: np.ndarray) -> np.ndarray:
 def _face(labels: np.ndarray) -> np.ndarray:
     """Skin and everything on it: no ears, neck or hair."""
     # Specks and thin bridges are mistakes on hair and hat, and would pull the hull over them.
-    skin = _largest(_open(np.isin(labels, FACE_CLASSES), 0.03)) | _core(len(labels))
+    seen = _largest(_open(np.isin(labels, FACE_CLASSES), 0.03))
+    skin = seen | _core(len(labels))
     closed = _close(skin, 0.10) | _eyes_nose_mouth(labels)
     # Hair falling over the cheek leaves a bay; the hull fills it as far as the face goes around it.
-    return _grow(_hull(closed) & _grow(closed, 0.06), _GROWTH)
+    whole = _hull(closed) & _grow(closed, 0.06)
+    return _grow(whole, _GROWTH) & ~_surroundings(labels, seen)
+
+
+def _surroundings(labels: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """What lies behind the head: background and clothes that reach the crop's border, but for a rim along the skin.
+
+    A turned head does not fill its usual place. What a mistaken parser cuts out of a face is an island, and stays in;
+    where it found little skin, nothing is taken for certain.
+    """
+    if skin.sum() < _LITTLE * _core(len(labels)).sum():
+        return np.zeros_like(skin)
+    behind = _open(np.isin(labels, (BACKGROUND, CLOTH)), 0.02)
+    pieces, _ = ndimage.label(behind)
+    at_border = np.unique(np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]]))
+    return np.isin(pieces, at_border[at_border > 0]) & ~_grow(skin, _RIM)
 
 
 def _face_hair(labels: np.ndarray) -> np.ndarray:
