@@ -16,6 +16,9 @@ __all__ = ["COMPOSITES"]
 _SIGMAS = (0.004, 0.008, 0.016, 0.032, 0.064)
 # How far the Poisson blend carries the source's colours inward from the area's edge, as a share of the shorter side.
 _REACH = 0.1
+# Where the difference at the area's edge strays by this much (RMS over the channels) from its median, half of that
+# counts, and of more less and less: hair or a wall begins there, and the edge is the picture's own.
+_OWN_EDGE = 0.15
 # Pixels up to which the Poisson equation is solved directly; more start from the solution at half the size.
 _DIRECT = 8_000
 
@@ -41,16 +44,19 @@ def pyramid(source: np.ndarray, target: np.ndarray, alpha: np.ndarray) -> np.nda
 def poisson(source: np.ndarray, target: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """The target's gradients with the source's values around the area (Pérez, Gangnet and Blake 2003).
 
-    Screened (Bhat et al. 2008): far from the edge the target keeps its own level, so that what surrounds a face, hair
-    or a dark wall, does not tint its middle.
+    Screened (Bhat et al. 2008): far from the edge the target keeps its own level. Parts of the edge that differ much
+    more than most of it, hair or a wall, hardly tint it.
     """
     inside = alpha > 0
     known = ndimage.binary_dilation(inside) & ~inside
     if not inside.any() or not known.any():
         return feather(source, target, alpha)
-    return np.where(
-        inside[..., None], target + _membrane(source - target, inside, _REACH * min(inside.shape)), source
-    )
+    difference = source - target
+    common = np.median(difference[known], axis=0)
+    stray = difference - common
+    stray /= 1 + (stray**2).mean(-1, keepdims=True) / _OWN_EDGE**2
+    membrane = _membrane(common + stray, inside, _REACH * min(inside.shape))
+    return np.where(inside[..., None], target + membrane, source)
 
 
 def _membrane(values: np.ndarray, inside: np.ndarray, reach: float) -> np.ndarray:

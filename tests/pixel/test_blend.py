@@ -171,6 +171,16 @@ def test_poisson_keeps_the_targets_detail_in_the_sources_colours() -> None:
     assert torch.allclose(out[100, 100], (source + 0.3 + detail)[100, 100], atol=0.03)
 
 
+def test_poisson_is_not_tinted_by_a_wall_at_a_part_of_the_edge() -> None:
+    area = torch.zeros(80, 80)
+    area[10:70, 10:70] = 1
+    source, target = torch.full((80, 80, 3), 0.5), torch.full((80, 80, 3), 0.55)
+    plain = masked_blend(source, target, area, match="none", composite="poisson")
+    source[:, 70:] = 1.0  # bright, right of the area
+    beside = masked_blend(source, target, area, match="none", composite="poisson")
+    assert (beside - plain)[10:70, 10:70].abs().max() < 0.05  # of the 0.45 that the wall differs by
+
+
 def test_poisson_solves_large_areas_from_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     source, target, area = pair(96)
     direct = masked_blend(source, target, area, match="none", composite="poisson")
