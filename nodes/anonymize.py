@@ -17,7 +17,7 @@ from ._report import changed_pixels, result_report, smallest_distance
 from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, rerun_key
 from ._sockets import FAMILY, as_rgb
 from .faces import MARKED_INPUT, NO_FACE_INPUT, ON_FAILURE_INPUT, boxes_of, no_face_message
-from .latent import REFINE_INPUT
+from .latent import REFINE_INPUT, asked_steps
 from .load import default_models
 
 BY_LEVEL = "by level"
@@ -112,7 +112,7 @@ class StyleIDAnonymize:
             seed=seed,
             method=None if method == BY_LEVEL else method,
             area=None if area == BY_LEVEL else area,
-            refine=refine_steps or 0,
+            refine=asked_steps(refine_steps),
             on_failure=on_failure,
         )
         boxes = None if marked is None else boxes_of(marked, images)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..styleid.errors import InputError
 from ..styleid.family import Family
-from ..styleid.latent import Ranking, random_targets, refine_codes, swap_layers
+from ..styleid.latent import Ranking, random_targets, refine_codes, refinement, swap_layers
 from ..styleid.pipeline.face import identity_layers
 from ..styleid.randomness import derive_generator
 from . import _bridge
@@ -36,13 +36,18 @@ STRENGTH_INPUT = (
 REFINE_INPUT = (
     "INT",
     {
-        "default": 0,
-        "min": 0,
+        "default": -1,
+        "min": -1,
         "max": 1000,
-        "tooltip": "Steps by which each code is refined after encoding: more of the expression, hair and light carries "
-        "over. 30 is a good number; each step costs two generator passes and more.",
+        "tooltip": "Steps by which each code is refined after encoding: more of pose, expression, hair and light carries "
+        "over. -1: as many as the family of weights needs (embedded: 30). Each costs two generator passes and more.",
     },
 )
+
+
+def asked_steps(value: int | None) -> int | None:
+    """What REFINE_INPUT gives, None where the family decides."""
+    return None if value == -1 else value
 
 
 class StyleIDEncodeToWPlus:
@@ -69,9 +74,10 @@ class StyleIDEncodeToWPlus:
     def execute(self, *, models: Family, crops: Tensor, refine_steps: int | None = None) -> tuple[Codes]:
         crops = square_crops(crops)
         codes = in_batches(models.encode, crops)
-        if refine_steps and len(codes):
-            progress = _bridge.progress_bar(refine_steps * len(codes))
-            codes = refine_codes(models, crops, codes, steps=refine_steps, progress=progress)
+        steps = refinement(models, asked_steps(refine_steps))
+        if steps and len(codes):
+            progress = _bridge.progress_bar(steps * len(codes))
+            codes = refine_codes(models, crops, codes, steps=steps, progress=progress)
         return (Codes(codes),)
 
 

@@ -12,7 +12,7 @@ from . import faces
 from .errors import InputError, StyleIDError
 from .family import Family, Recogniser, load_family
 from .latent import IdentityBook
-from .latent.refine import can_refine
+from .latent.refine import refinement
 from .pipeline.face import crop_size
 from .pipeline.photo import Photo, split_pictures
 from .pipeline.picture import run_photo
@@ -47,7 +47,8 @@ class Anonymizer:
         distance, far, recognisers: what the new faces must reach, and which recognisers must say so: see
             :func:`styleid.privacy.make_goal`. By default the family's threshold of its own recogniser.
         refine: steps by which each face's code is refined (see :func:`styleid.latent.refine_codes`): more of the
-            expression, hair and light carries over, at two generator passes and more per step.
+            expression, hair and light carries over, at two generator passes and more per step. None: what the family
+            says, or nothing with an engine without gradients.
         on_failure: what becomes of a picture with a face that could not be anonymised: `block` gives no
             output, `blur` blurs that face beyond recognition, `pass` lets it through as it is.
         device: where a family given by name is loaded.
@@ -73,7 +74,7 @@ class Anonymizer:
         distance: float | None = None,
         far: float | None = None,
         recognisers: Sequence[str | Recogniser] = (),
-        refine: int = 0,
+        refine: int | None = None,
         on_failure: str = "block",
         device: str | torch.device = "cpu",
         engine: str = "torch",
@@ -94,7 +95,6 @@ class Anonymizer:
             raise InputError(
                 f"The family {loaded.name!r} judges with the recogniser that chose the change; use two."
             )
-        can_refine(loaded, refine)
         search = search_for(level, area=area) if method is None else None
         goal = make_goal(loaded, distance=distance, far=far, recognisers=recognisers)
         if book is None and seed is None:
@@ -109,7 +109,7 @@ class Anonymizer:
             on_failure=on_failure,
             seed=seed,
             book=book,
-            refine=refine,
+            refine=refinement(loaded, refine),
             notes=(*_notes(loaded, attempts), *goal.notes),
         )
 

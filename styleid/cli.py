@@ -101,9 +101,9 @@ def _add_anonymize(commands: Any) -> None:
     parser.add_argument(
         "--refine",
         type=int,
-        default=0,
         metavar="STEPS",
-        help="refine each face's code first: more of expression, hair and light is kept; 30 is a good number (%(default)s)",
+        help="refine each face's code first: more of pose, expression, hair and light is kept; 0 is fast, 30 good, and what "
+        "the embedded family does by default",
     )
     parser.add_argument(
         "--on-failure",

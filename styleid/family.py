@@ -59,7 +59,8 @@ class Family:
     """Networks that work together. ``seg_encoder``, ``parser``, ``attributes``, ``ranking`` and ``swapper`` may be None.
 
     ``recogniser`` may choose what is swapped; ``judge``, trained differently, scores it. ``layers`` are the identity
-    layers as published, where no ranking was measured. ``notes`` says for people which parts are another family's.
+    layers as published, where no ranking was measured. ``refine`` is by how many steps codes of its encoder are refined
+    unless somebody says otherwise. ``notes`` says for people which parts are another family's.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Family:
     ranking: Ranking | None = None
     swapper: nn.Module | None = None
     layers: tuple[int, ...] = ()
+    refine: int = 0
     notes: tuple[str, ...] = ()
     device: torch.device = CPU
     dtype: torch.dtype = torch.float32
@@ -205,6 +207,7 @@ def load_family(
         ranking=None if entry.ranking is None else _ranking(entry.ranking),
         swapper=network(entry.swapper),
         layers=entry.layers,
+        refine=entry.refine,
         notes=notes,
         device=where,
         dtype=dtype,

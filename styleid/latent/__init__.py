@@ -7,13 +7,12 @@ from .curves import Curves, channel_curves
 from .edit import edit_codes, learn_direction, load_direction
 from .rank import rank_family
 from .ranking import Ranking, load_ranking, save_ranking
-from .refine import STEPS, refine_codes
+from .refine import refine_codes, refinement
 from .swap import swap_channels, swap_layers
 from .swapper import swap_codes
 from .targets import random_targets
 
 __all__ = [
-    "STEPS",
     "Chosen",
     "Curves",
     "IdentityBook",
@@ -31,6 +30,7 @@ __all__ = [
     "random_targets",
     "rank_family",
     "refine_codes",
+    "refinement",
     "save_ranking",
     "swap_channels",
     "swap_codes",

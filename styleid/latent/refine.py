@@ -15,20 +15,25 @@ from ..family import planes, resized
 if TYPE_CHECKING:
     from ..family import Family
 
-__all__ = ["STEPS", "can_refine", "refine_codes"]
+__all__ = ["refine_codes", "refinement"]
 
-STEPS = 30  # a good number of steps: most of the gain
 _SIDE = 256  # pictures are compared at this size at most
 _POOLS = (1, 2, 4, 8)
 _RATE, _NEAR = 0.1, 0.02
 
 
-def can_refine(family: Family, steps: int) -> None:
-    """Raise InputError where `steps` is no number of steps, or the family's generator computes no gradients."""
+def refinement(family: Family, steps: int | None) -> int:
+    """How many steps to refine codes by: `steps`, or by default what the family says, where it can.
+
+    Raises InputError where `steps` is no number of steps, or the family's generator computes no gradients.
+    """
+    if steps is None:
+        return family.refine if getattr(family.generator, "differentiable", True) else 0
     if isinstance(steps, bool) or not isinstance(steps, int) or not 0 <= steps <= 1000:
         raise InputError(f"Steps of refinement are a whole number in 0..1000, found {steps!r}.")
     if steps and not getattr(family.generator, "differentiable", True):
         raise InputError("Refinement needs gradients, which this engine has none of. Use the engine 'torch'.")
+    return steps
 
 
 @torch.inference_mode(False)
@@ -38,7 +43,7 @@ def refine_codes(
     crops: Tensor,
     w_plus: Tensor,
     *,
-    steps: int = STEPS,
+    steps: int = 30,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """Codes `[N,L,512]` near `w_plus` whose pictures are nearer to the aligned crops `[N,S,S,3]` in 0..1.
@@ -50,7 +55,7 @@ def refine_codes(
 
     Raises InputError for anything but as many codes as crops, StyleIDError where the result is not finite.
     """
-    can_refine(family, steps)
+    refinement(family, steps)
     pictures = planes(crops)
     if w_plus.ndim != 3 or len(w_plus) != len(pictures):
         raise InputError(

@@ -98,6 +98,7 @@ class FamilyEntry:
         layers: identity layers as published, where no ``ranking`` was measured.
         fallback: the family whose parts stand in for those that this one lacks, or whose files are not there. Only
             parts that see pictures can be lent: codes of one generator mean nothing to another.
+        refine: steps by which codes of its encoder are refined unless somebody says otherwise.
     """
 
     name: str
@@ -113,6 +114,7 @@ class FamilyEntry:
     swapper: str | None = None
     layers: tuple[int, ...] = ()
     fallback: str | None = None
+    refine: int = 0
 
     def weight_names(self) -> tuple[str, ...]:
         """Names of all its own weights."""
@@ -124,7 +126,7 @@ class FamilyEntry:
         )
 
 
-_NO_WEIGHTS = {"name", "layers", "fallback"}
+_NO_WEIGHTS = {"name", "layers", "fallback", "refine"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +173,7 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
         "figures": dict,
         "sources": list,
         "layers": list,
+        "refine": int,
         "recogniser": dict,
         "judge": dict,
     }

@@ -10,7 +10,7 @@ import torch
 
 from styleid import Anonymizer
 from styleid.errors import InputError
-from styleid.latent import refine_codes
+from styleid.latent import refine_codes, refinement
 
 
 @pytest.fixture
@@ -71,6 +71,13 @@ def test_cancel_stops_at_once(tiny_family, faces) -> None:
 def test_steps_are_a_number(tiny_family, faces, steps) -> None:
     with pytest.raises(InputError, match=r"0\.\.1000"):
         refine_codes(tiny_family, *faces, steps=steps)
+
+
+def test_the_family_says_how_many_steps_by_default(tiny_family) -> None:
+    family = replace(tiny_family, refine=12)
+    assert [refinement(family, steps) for steps in (None, 0, 7)] == [12, 0, 7]
+    frozen = SimpleNamespace(**vars(tiny_family.generator), differentiable=False)
+    assert refinement(replace(family, generator=frozen), None) == 0
 
 
 def test_one_code_per_face(tiny_family, faces) -> None:
