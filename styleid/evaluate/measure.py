@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import StyleIDError
 from ..faces import AlignedFaces
+from ..latent import project
 from ..metrics import (
     attribute_distance,
     expression_measures,
@@ -111,7 +112,7 @@ def measure_face(
 
 def reconstructions(family: Family, crops: Tensor) -> Tensor:
     """Crops [N, S, S, 3] through encoder and generator with nothing swapped: the inversion control."""
-    made = family.decode(family.encode(crops)).to(crops)
+    made = family.decode(project(family, crops)).to(crops)
     if made.shape[1] == crops.shape[1]:
         return made
     size = crops.shape[1:3]

@@ -7,7 +7,7 @@ from .curves import Curves, channel_curves
 from .edit import edit_codes, learn_direction, load_direction
 from .rank import rank_family
 from .ranking import Ranking, load_ranking, save_ranking
-from .refine import refine_codes, refinement
+from .refine import project, refine_codes, refinement
 from .swap import swap_channels, swap_layers
 from .swapper import swap_codes
 from .targets import random_targets
@@ -26,6 +26,7 @@ __all__ = [
     "load_direction",
     "load_ranking",
     "parse_keeps",
+    "project",
     "ramp_channels",
     "random_targets",
     "rank_family",

@@ -15,7 +15,7 @@ from ..family import planes, resized
 if TYPE_CHECKING:
     from ..family import Family
 
-__all__ = ["refine_codes", "refinement"]
+__all__ = ["project", "refine_codes", "refinement"]
 
 _SIDE = 256  # pictures are compared at this size at most
 _POOLS = (1, 2, 4, 8)
@@ -34,6 +34,13 @@ def refinement(family: Family, steps: int | None) -> int:
     if steps and not getattr(family.generator, "differentiable", True):
         raise InputError("Refinement needs gradients, which this engine has none of. Use the engine 'torch'.")
     return steps
+
+
+def project(family: Family, crops: Tensor, steps: int | None = None) -> Tensor:
+    """W+ codes `[N,L,512]` of aligned crops `[N,S,S,3]`: encoded, then refined by `steps`, by default as the family says."""
+    codes = family.encode(crops)
+    steps = refinement(family, steps)
+    return refine_codes(family, crops, codes, steps=steps) if steps else codes
 
 
 @torch.inference_mode(False)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import InputError, StyleIDError
 from ..faces import AlignedFaces, Face, align_faces, region_mask
-from ..latent import random_targets, refine_codes, swap_channels, swap_codes, swap_layers
+from ..latent import project, random_targets, swap_channels, swap_codes, swap_layers
 from ..pixel import match_colour, random_target_from_mask
 from ..privacy.levels import Attempt
 from ..privacy.reach import Probe
@@ -95,7 +95,11 @@ def identity_layers(family: Family, widen: int = 0) -> tuple[int, ...]:
 
 
 def prepare_face(
-    pixels: Tensor, face: Face, family: Family, recognisers: Sequence[Recogniser] = (), refine: int = 0
+    pixels: Tensor,
+    face: Face,
+    family: Family,
+    recognisers: Sequence[Recogniser] = (),
+    refine: int | None = None,
 ) -> tuple[AlignedFaces, SourceFace]:
     """Cut one face from a photograph [H, W, 3] and measure it. Raises StyleIDError where a network fails on it."""
     aligned = align_faces(pixels[None], [[face]], crop_size(family))
@@ -103,16 +107,14 @@ def prepare_face(
 
 
 def look_at(
-    crop: Tensor, family: Family, recognisers: Sequence[Recogniser] = (), refine: int = 0
+    crop: Tensor, family: Family, recognisers: Sequence[Recogniser] = (), refine: int | None = None
 ) -> SourceFace:
     """Measure an aligned crop [1, S, S, 3], by default with the family's two recognisers.
 
-    `refine` is how many steps its code is refined.
+    `refine` is how many steps its code is refined, by default as many as the family says.
     """
     labels = torch.zeros(crop.shape[:3], dtype=torch.int64) if family.parser is None else family.parse(crop)
-    w_plus = family.encode(crop)
-    if refine:
-        w_plus = refine_codes(family, crop, w_plus, steps=refine)
+    w_plus = project(family, crop, refine)
     reconstruction = family.decode(w_plus)
     return SourceFace(
         crop=crop,
