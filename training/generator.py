@@ -153,6 +153,10 @@ class AutoencoderTrainer:
         weight = REGION[labels.long()][:, None]
         weight = F.avg_pool2d(weight, weight.shape[-1] // stage.size)
         self.encoder.train()
+        if stage.gates:  # statistics of so few samples are noise: those of the first stage stay
+            for module in self.encoder.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         codes = self.encoder(images.contiguous(memory_format=torch.channels_last))  # [B, L, 512]
         base = codes.mean(1, keepdim=True)
         keep = (torch.rand(len(codes), 1, 1) < 0.5).float()
@@ -166,7 +170,7 @@ class AutoencoderTrainer:
         loss = self._reconstruction(pictures[:count], target, weight)
         loss = (
             loss
-            + 2.0 * perceptual_distance([f[:count] for f in fake], real)
+            + 0.5 * perceptual_distance([f[:count] for f in fake], real)
             + 0.003 * (codes - base).square().mean()
         )
         if gated:
@@ -175,7 +179,7 @@ class AutoencoderTrainer:
             loss = loss + 0.5 * self._identity(pictures[:count], target)
         self.discriminator.requires_grad_(False)
         if adversarial:
-            loss = loss + 0.2 * hinge_fake_is_real(self.discriminator(fake))
+            loss = loss + 0.05 * hinge_fake_is_real(self.discriminator(fake))
         self.discriminator.requires_grad_(True)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -218,7 +222,7 @@ class AutoencoderTrainer:
         same, other = slice(0, half), slice(half, None)
         first, second = slice(0, 2 * half, 2), slice(2 * half + 1, None, 2)
         kept = self._reconstruction(mixed[same], target[first][:half], weight[first][:half])
-        kept = kept + 2.0 * perceptual_distance([m[same] for m in maps], [r[first][:half] for r in real])
+        kept = kept + 0.5 * perceptual_distance([m[same] for m in maps], [r[first][:half] for r in real])
         moved = self._identity(mixed[other], target[second].roll(1, 0))
         gate = self.gates.sigmoid()
         settle = (gate * (1 - gate)).mean()
@@ -236,7 +240,11 @@ class AutoencoderTrainer:
 
     @staticmethod
     def _reconstruction(pictures: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Absolute difference of colours and of their slopes; the parser's features see shapes, and no colours."""
         loss = ((pictures - target).abs() * weight).mean()
+        for axis in (2, 3):
+            slopes = (pictures.diff(dim=axis) - target.diff(dim=axis)).abs()
+            loss = loss + (slopes * weight.narrow(axis, 1, slopes.shape[axis])).mean()
         for _ in range(2):
             pictures, target = F.avg_pool2d(pictures, 2), F.avg_pool2d(target, 2)
             loss = loss + 0.5 * (pictures - target).abs().mean()

@@ -10,12 +10,13 @@ import torch
 
 from styleid.networks.irse import IRSE, IRSEConfig
 from styleid.networks.unet import ParserConfig, UNetParser
-from training.augment import erase, photometric, warp
+from training.augment import backdrop, erase, photometric, warp
 from training.data import PERSON, Heads
 from training.generator import AutoencoderTrainer, Stage, identity_crop
 from training.loop import Run, cosine
 from training.mapping import energy_distance
 from training.recogniser import JUDGE, RECOGNISER, ParameterHead, build, candidates
+from training.sheets import mixed, samples
 
 STATES = 5
 
@@ -84,6 +85,15 @@ def test_augmentation_stays_in_range_and_keeps_the_shape() -> None:
     assert y.shape == x.shape
     assert y.isfinite().all()
     assert photometric(x).abs().max() <= 1
+
+
+def test_another_backdrop_leaves_the_head(heads: Heads) -> None:
+    images, labels = heads.images(np.arange(4)), torch.ones(4, 128, 128, dtype=torch.uint8)
+    labels[:, :, :40] = 0
+    behind = backdrop(images, labels, share=1.0)
+    assert torch.equal(behind[..., 41:], images[..., 41:])
+    assert (behind - images)[..., :39].abs().mean() > 0.1
+    assert torch.equal(backdrop(images, labels, share=0.0), images)
 
 
 def test_identity_crop_takes_the_inner_face() -> None:
@@ -164,3 +174,9 @@ def test_one_step_of_each_kind_moves_generator_encoder_and_gates(heads: Heads, t
     for old, new in zip(before, after, strict=True):
         assert new.isfinite().all()
         assert not torch.equal(old, new)
+
+
+def test_the_model_cards_pictures(heads: Heads, tiny_family) -> None:
+    side = tiny_family.generator.size
+    assert samples(tiny_family, 0.7, side=2).shape == (2 * side, 2 * side, 3)
+    assert mixed(tiny_family, count=2).shape == (3 * side, 3 * side, 3)

@@ -1,0 +1,89 @@
+"""The pictures of the model cards: `python -m training.sheets --cache CACHE [--out models/pictures]`.
+
+Random faces, mixed ones, and held-out heads from the best to the worst reconstruction, each with what the parser sees.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from styleid.family import Family, load_family
+from styleid.latent import project, random_targets, swap_layers
+from styleid.randomness import derive_generator
+
+from .data import Heads
+
+__all__ = ["mixed", "reconstructed", "samples"]
+
+SEED = 17
+# A colour for each of the 19 classes of CelebAMask-HQ.
+COLOURS = torch.rand(19, 3, generator=torch.Generator().manual_seed(3))
+
+
+def grid(rows: list[list[Tensor]]) -> Tensor:
+    """Rows of pictures `[S,S,3]` as one picture."""
+    return torch.cat([torch.cat(row, dim=1) for row in rows])
+
+
+def drawn(family: Family, count: int, truncation: float, first: int = 0) -> Tensor:
+    """W+ codes `[N,L,512]` of random identities."""
+    rngs = [derive_generator(SEED, first + i) for i in range(count)]
+    return random_targets(family, rngs, truncation=truncation)
+
+
+def samples(family: Family, truncation: float, side: int = 8) -> Tensor:
+    """`side` times `side` random faces."""
+    faces = list(family.decode(drawn(family, side * side, truncation)))
+    return grid([faces[row * side : (row + 1) * side] for row in range(side)])
+
+
+def mixed(family: Family, count: int = 6) -> Tensor:
+    """First row and column: random faces. Elsewhere: the column's face with the row's identity layers."""
+    codes = drawn(family, 2 * count, 0.7, first=1000)
+    sources, targets = codes[:count], codes[count:]
+    layers = family.ranking.layers if family.ranking is not None else family.layers
+    above, beside = family.decode(sources), family.decode(targets)
+    rows = [[torch.ones_like(above[0]), *above]]
+    for target, face in zip(targets, beside, strict=True):
+        rows.append([face, *family.decode(swap_layers(sources, target.expand_as(sources), layers))])
+    return grid(rows)
+
+
+def reconstructed(family: Family, heads: Heads, count: int = 120, shown: int = 10) -> Tensor:
+    """Held-out heads from the best reconstructed to the worst. Down: head, encoded, refined, label map."""
+    images = (heads.images(heads.held_out[::6][:count]).movedim(1, -1) + 1) / 2
+    plain = family.decode(project(family, images, 0))
+    error = (plain - images).square().mean((1, 2, 3))
+    chosen = error.argsort()[torch.linspace(0, len(images) - 1, shown).round().long()]
+    heads_, refined = images[chosen], family.decode(project(family, images[chosen]))
+    maps = COLOURS[family.parse(heads_)]
+    return grid([list(row) for row in (heads_, plain[chosen], refined, maps)])
+
+
+def save(picture: Tensor, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray((picture.clamp(0, 1).numpy() * 255).round().astype(np.uint8)).save(path, quality=85)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cache", type=Path, required=True, help="folder of the packed arrays")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "models" / "pictures")
+    options = parser.parse_args()
+    family = load_family("embedded")
+    for truncation in (0.7, 1.0):
+        save(samples(family, truncation), options.out / f"samples-{truncation:g}.jpg")
+    save(mixed(family), options.out / "mixed.jpg")
+    save(reconstructed(family, Heads.open(options.cache)), options.out / "reconstructed.jpg")
+
+
+if __name__ == "__main__":
+    main()
