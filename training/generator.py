@@ -170,7 +170,7 @@ class AutoencoderTrainer:
         loss = self._reconstruction(pictures[:count], target, weight)
         loss = (
             loss
-            + 0.5 * perceptual_distance([f[:count] for f in fake], real)
+            + 1.0 * perceptual_distance([f[:count] for f in fake], real)
             + 0.003 * (codes - base).square().mean()
         )
         if gated:
@@ -179,7 +179,7 @@ class AutoencoderTrainer:
             loss = loss + 0.5 * self._identity(pictures[:count], target)
         self.discriminator.requires_grad_(False)
         if adversarial:
-            loss = loss + 0.05 * hinge_fake_is_real(self.discriminator(fake))
+            loss = loss + 0.1 * hinge_fake_is_real(self.discriminator(fake))
         self.discriminator.requires_grad_(True)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -222,7 +222,7 @@ class AutoencoderTrainer:
         same, other = slice(0, half), slice(half, None)
         first, second = slice(0, 2 * half, 2), slice(2 * half + 1, None, 2)
         kept = self._reconstruction(mixed[same], target[first][:half], weight[first][:half])
-        kept = kept + 0.5 * perceptual_distance([m[same] for m in maps], [r[first][:half] for r in real])
+        kept = kept + 1.0 * perceptual_distance([m[same] for m in maps], [r[first][:half] for r in real])
         moved = self._identity(mixed[other], target[second].roll(1, 0))
         gate = self.gates.sigmoid()
         settle = (gate * (1 - gate)).mean()
