@@ -28,8 +28,8 @@ LIMITS = (
     "'trained_on'): one that has seen rendered heads only can promise nothing about photographs of real people.",
     "An attacker may use a stronger recogniser, retrain one on anonymised pictures, or know hair, clothes and place.",
     "FID of fewer than some thousand faces is too high: compare it only between runs over as many.",
-    "Gaze is the sideways turn of the eyes in the head, from where the iris lies in the parser's eye: off by 3 degrees "
-    "(median, renders of 256 pixels; 5 at 128), by more behind glasses. Pose comes from five landmarks: off by 4 degrees "
+    "Gaze is the sideways turn of the eyes in the head, from where the iris lies in the parser's eye: off by 4 degrees "
+    "(median, renders of 256 pixels), by more behind glasses. Pose comes from five landmarks: off by 4 degrees "
     "where they are off by 3 % of the distance between the eyes, by 11 degrees at 12 %. Mouth and eyes are the parser's.",
 )
 
