@@ -5,10 +5,11 @@ from .blur import blur_faces
 from .detect import detect_faces
 from .face import Face
 from .paste import face_areas, paste_faces
-from .regions import AREAS, region_mask
+from .regions import AREAS, SKIN_CLASSES, region_mask
 
 __all__ = [
     "AREAS",
+    "SKIN_CLASSES",
     "AlignedFaces",
     "Face",
     "align_faces",

@@ -13,10 +13,11 @@ from skimage.morphology import convex_hull_image
 
 from ..errors import InputError
 
-__all__ = ["AREAS", "FACE_CLASSES", "region_mask"]
+__all__ = ["AREAS", "FACE_CLASSES", "SKIN_CLASSES", "region_mask"]
 
 BACKGROUND, SKIN, NOSE, GLASSES, EYES, BROWS = 0, 1, 2, 3, (4, 5), (6, 7)
 EARS, MOUTH, HAIR, HAT, EARRING, CLOTH = (8, 9), (10, 11, 12), 13, 14, 15, 18
+SKIN_CLASSES = (SKIN, NOSE)
 FACE_CLASSES = (SKIN, NOSE, GLASSES, *EYES, *BROWS, *MOUTH)
 
 # Mean places of the parts in an FFHQ crop (shares of its side, x and y), used when the parser misses one.

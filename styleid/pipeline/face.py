@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError, StyleIDError
-from ..faces import AlignedFaces, Face, align_faces, region_mask
+from ..faces import SKIN_CLASSES, AlignedFaces, Face, align_faces, region_mask
 from ..latent import project, random_targets, swap_channels, swap_codes, swap_layers
 from ..pixel import match_colour, random_target_from_mask
 from ..privacy.levels import Attempt
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 FEATHER = 0.03  # ramp around the area, as a share of the crop's side
+_ENOUGH_SKIN = 0.25  # of the face
 _SMALLEST_CROP = 256  # below this the recognisers see less than they could
 
 
@@ -62,6 +63,12 @@ class SourceFace:
         if area not in self._masks:
             self._masks[area] = region_mask(self.labels, area, feather=FEATHER)
         return self._masks[area]
+
+    def skin(self) -> Tensor:
+        """Where colours are compared [1, S, S]: the skin that the parser saw in the face, else the whole face."""
+        face = self.mask("face")
+        skin = torch.isin(self.labels, torch.tensor(SKIN_CLASSES, device=face.device)) * face
+        return skin if skin.sum() > _ENOUGH_SKIN * face.sum() else face
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -137,7 +144,7 @@ def decode_attempt(source: SourceFace, attempt: Attempt, family: Family, seed: i
 def recoloured(source: SourceFace, decoded: Tensor, grey: bool) -> Tensor:
     """A decoded face in the source's size and colours, [1, S, S, 3]. Raises StyleIDError where that gives NaN."""
     crop = source.crop
-    new = match_colour(_resized(decoded, crop.shape[1]), crop, source.mask("face"), "tone")
+    new = match_colour(_resized(decoded, crop.shape[1]), crop, source.skin(), "tone")
     if grey:
         new = new.mean(-1, keepdim=True).expand_as(new).contiguous()
     if not bool(torch.isfinite(new).all()):

@@ -26,7 +26,8 @@ def match_colour(
     mask: [H, W] or [N, H, W]; pixels above 0.5 in it are compared, on both sides. The map is then applied to the
     whole target. method: "histogram" (per channel, as scikit-image's `match_histograms` on the masked pixels),
     "lab" (mean and variance per CIELAB channel, Reinhard et al. 2001), "tone" (median and quartiles of lightness; of colour
-    only the source's broad tones and half of the target's own, so colour noise of the target stays out), "none".
+    only the source's broad tones, as they go with its lightness, and half of the target's own, so colour noise of the
+    target stays out), "none".
     """
     if method not in COLOUR_METHODS:
         raise InputError(f"There is no colour match {method!r}. Choose one of: {', '.join(COLOUR_METHODS)}.")
@@ -94,10 +95,13 @@ def _tone(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndar
     )
     gain = np.clip((high_s - low_s) / max(high_t - low_t, 1e-3), *_TONE_GAIN)
     t[..., 0] = (t[..., 0] - middle_t) * gain + middle_s
-    side = len(t)
+    side, seen = len(t), np.percentile(s[inside, 0], (10, 80))
     for c in (1, 2):
+        # Light skin is paler than skin in the shade: colour goes with the lightness that it has now.
+        tint = np.polynomial.Polynomial.fit(s[inside, 0].clip(*seen), s[inside, c], 1)
+        expected_t, expected_s = (tint(x[..., 0].clip(*seen)) for x in (t, s))
         own = _lowpass(t[..., c], inside, _FINE * side) - _lowpass(t[..., c], inside, _BROAD * side)
-        t[..., c] = _lowpass(s[..., c], inside, _BROAD * side) + 0.5 * own
+        t[..., c] = expected_t + _lowpass(s[..., c] - expected_s, inside, _BROAD * side) + 0.5 * own
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return lab2rgb(t)

@@ -159,6 +159,16 @@ def test_every_composite_keeps_the_source_outside_and_hides_the_seam(composite: 
     assert torch.equal(masked_blend(source, source, area * 0, composite=composite), source)
 
 
+def test_tone_gives_the_colour_that_goes_with_the_lightness() -> None:
+    """Light skin is pale and shaded skin red in the source; the target, lit from the other side, follows."""
+    light = torch.linspace(0.3, 0.8, 64).expand(64, 64)
+    source = torch.stack([0.6 + 0.0 * light, light * 0.8, light * 0.8], -1)
+    target = light.flip(1)[..., None].expand(64, 64, 3)
+    matched = match_colour(target, source, torch.ones(64, 64), "tone")
+    redness = matched[..., 0] - matched[..., 1]
+    assert redness[:, 48:].mean() > redness[:, :16].mean() + 0.05
+
+
 def test_poisson_keeps_the_targets_detail_in_the_sources_colours() -> None:
     """Near the edge a target that is only another tone vanishes, its detail stays; far inside it keeps its level."""
     area, detail = torch.zeros(200, 200), torch.zeros(200, 200, 3)
