@@ -64,7 +64,7 @@ RECOGNISER = Recipe(
 JUDGE = Recipe(
     name="judge", architecture="mobilefacenet", angular=False, margin=0.2, scale=20.0, seed=47, regression=0.5,
     erase=0.4,
-    photometric=0.8, steps=5200,
+    photometric=0.8, steps=2600,
 )  # fmt: skip
 
 
