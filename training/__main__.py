@@ -26,7 +26,7 @@ from .recogniser import JUDGE, RECOGNISER, train_recogniser, verification
 from .regressors import evaluate_landmarks, reliable, summary, train_attributes, train_landmarks
 from .segmentation import evaluate_segmentation, train_segmentation
 
-STAGES = (Stage(size=64, steps=2290, batch=12, gates=False), Stage(size=128, steps=3850, batch=8, gates=True))
+STAGES = (Stage(size=64, steps=2290, batch=12, gates=False), Stage(size=128, steps=3650, batch=8, gates=True))
 CROP = "FFHQ-aligned RGB crop"
 
 

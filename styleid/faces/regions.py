@@ -27,7 +27,7 @@ _MOUTH_AT = ((0.365, 0.68), (0.635, 0.68), (0.61, 0.80), (0.39, 0.80))
 _FACE_AT = (0.50, 0.575, 0.225, 0.30)  # centre x, centre y, radius x, radius y
 # Every area grows by this share of the side: a composite's inward feather must not bare the face's rim.
 _GROWTH = 0.03
-# How much of the surroundings the area takes in along the skin's edge.
+# How much of the surroundings an area takes in along the head's edge.
 _RIM = 0.012
 # Skin of less than this share of the usual face does not tell where the face ends.
 _LITTLE = 0.5
@@ -49,7 +49,7 @@ def region_mask(labels: torch.Tensor, area: str, feather: float = 0.0) -> torch.
     if not 0 <= feather <= 0.5:
         raise InputError(f"The feather is a share of the crop's side between 0 and 0.5, found {feather}.")
     maps = labels.detach().cpu().numpy()
-    masks = [_feathered(AREAS[area](one), feather, area) for one in maps]
+    masks = [_feathered(_on_the_head(AREAS[area](one), one, area), feather, area) for one in maps]
     stacked = np.stack(masks) if masks else np.zeros(maps.shape)
     return torch.from_numpy(stacked.astype(np.float32)).to(labels.device)
 
@@ -80,26 +80,27 @@ def _eyes_nose_mouth(labels: np.ndarray) -> np.ndarray:
 def _face(labels: np.ndarray) -> np.ndarray:
     """Skin and everything on it: no ears, neck or hair."""
     # Specks and thin bridges are mistakes on hair and hat, and would pull the hull over them.
-    seen = _largest(_open(np.isin(labels, FACE_CLASSES), 0.03))
-    skin = seen | _core(len(labels))
+    skin = _largest(_open(np.isin(labels, FACE_CLASSES), 0.03)) | _core(len(labels))
     closed = _close(skin, 0.10) | _eyes_nose_mouth(labels)
     # Hair falling over the cheek leaves a bay; the hull fills it as far as the face goes around it.
-    whole = _hull(closed) & _grow(closed, 0.06)
-    return _grow(whole, _GROWTH) & ~_surroundings(labels, seen)
+    return _grow(_hull(closed) & _grow(closed, 0.06), _GROWTH)
 
 
-def _surroundings(labels: np.ndarray, skin: np.ndarray) -> np.ndarray:
-    """What lies behind the head: background and clothes that reach the crop's border, but for a rim along the skin.
+def _on_the_head(mask: np.ndarray, labels: np.ndarray, area: str) -> np.ndarray:
+    """The mask without what lies behind the head: background and clothes that reach the crop's border, but for a rim.
 
     A turned head does not fill its usual place. What a mistaken parser cuts out of a face is an island, and stays in;
     where it found little skin, nothing is taken for certain.
     """
-    if skin.sum() < _LITTLE * _core(len(labels)).sum():
-        return np.zeros_like(skin)
+    skin = np.isin(labels, FACE_CLASSES)
+    if area == "everything" or _largest(skin).sum() < _LITTLE * _core(len(labels)).sum():
+        return mask
+    head = _largest(_open(skin | np.isin(labels, (*EARS, HAIR, HAT, EARRING)), 0.03))
     behind = _open(np.isin(labels, (BACKGROUND, CLOTH)), 0.02)
     pieces, _ = ndimage.label(behind)
     at_border = np.unique(np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]]))
-    return np.isin(pieces, at_border[at_border > 0]) & ~_grow(skin, _RIM)
+    surroundings = np.isin(pieces, at_border[at_border > 0]) & ~_grow(head, _RIM)
+    return _largest(mask & ~surroundings)
 
 
 def _face_hair(labels: np.ndarray) -> np.ndarray:

@@ -70,6 +70,17 @@ def test_face_leaves_out_most_of_hair_ears_and_neck() -> None:
         assert mask[labels == label].mean() < 0.65
 
 
+def test_a_turned_heads_surroundings_stay() -> None:
+    """The far eye is behind the nose, and where it usually is there is a wall."""
+    labels = head()
+    wall = torch.arange(S) < 0.38 * S
+    labels[:, :, wall] = 0
+    masks = [area(name, labels) for name in ("eyes", "eyes+nose", "eyes+nose+mouth", "face", "face+hair")]
+    for small, large in zip(masks, masks[1:], strict=False):
+        assert not (small & ~large).any()
+    assert not masks[-1][:, : int(0.35 * S)].any() and masks[3][labels[0].numpy() == 1].all()
+
+
 @pytest.mark.parametrize("name", [n for n in AREAS if n != "face-eyes"])
 def test_no_holes_and_one_piece_even_from_noise(name: str) -> None:
     labels = head()
