@@ -89,22 +89,31 @@ _TONE_GAIN = (0.6, 1.4)
 
 def _tone(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndarray:
     t, s = rgb2lab(target), rgb2lab(source)
+    skin = _of_one_colour(s, inside)
     # Quartiles, not mean and spread: the skin is most of a face, and hair or a dark wall beside it should not count.
-    (low_t, middle_t, high_t), (low_s, middle_s, high_s) = (
-        np.percentile(x[inside, 0], (25, 50, 75)) for x in (t, s)
-    )
+    low_t, middle_t, high_t = np.percentile(t[inside, 0], (25, 50, 75))
+    low_s, middle_s, high_s = np.percentile(s[skin, 0], (25, 50, 75))
     gain = np.clip((high_s - low_s) / max(high_t - low_t, 1e-3), *_TONE_GAIN)
     t[..., 0] = (t[..., 0] - middle_t) * gain + middle_s
-    side, seen = len(t), np.percentile(s[inside, 0], (10, 80))
+    # Light skin is paler than skin in the shade: colour goes with the lightness that it has now.
+    range_s = np.percentile(s[skin, 0], (10, 80))
+    light_t, light_s = (x[..., 0].clip(*range_s) - middle_s for x in (t, s))
+    side = len(t)
     for c in (1, 2):
-        # Light skin is paler than skin in the shade: colour goes with the lightness that it has now.
-        tint = np.polynomial.Polynomial.fit(s[inside, 0].clip(*seen), s[inside, c], 1)
-        expected_t, expected_s = (tint(x[..., 0].clip(*seen)) for x in (t, s))
+        centred = light_s[skin] - light_s[skin].mean()
+        slope = (centred * s[skin, c]).sum() / max((centred**2).sum(), 1.0)
         own = _lowpass(t[..., c], inside, _FINE * side) - _lowpass(t[..., c], inside, _BROAD * side)
-        t[..., c] = expected_t + _lowpass(s[..., c] - expected_s, inside, _BROAD * side) + 0.5 * own
+        rest = _lowpass(s[..., c] - slope * light_s, skin, _BROAD * side)
+        t[..., c] = slope * light_t + rest + 0.5 * own
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return lab2rgb(t)
+
+
+def _of_one_colour(lab: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """The pixels inside without those whose colour is another than that of most: a wall that was taken for skin."""
+    away = np.linalg.norm(lab[..., 1:] - np.median(lab[inside, 1:], axis=0), axis=-1)
+    return inside & (away <= 3 * np.median(away[inside]) + 1e-6)
 
 
 def _lowpass(values: np.ndarray, inside: np.ndarray, sigma: float) -> np.ndarray:
