@@ -28,7 +28,7 @@ def proposals(prober: Prober, settings: Settings) -> Iterator[Candidate]:
     if prober.wish is not None:
         probes = _wished(prober, prober.wish, settings.attempts)
     elif settings.search is not None:
-        probes = _least(prober, settings.search)
+        probes = _least(prober, settings.search, settings.attempts[-1])
     else:
         probes = _ladder(prober, settings.attempts, range(TARGETS))
     return (one for one in map(prober.candidate, probes) if one.probe.passed)
@@ -52,14 +52,15 @@ def _ladder(prober: Prober, attempts: Sequence[Attempt], targets: range) -> Iter
         prober.forget()
 
 
-def _least(prober: Prober, search: Search) -> Iterator[Probe]:
-    """The least change with the first identity; when the judge refuses all that passed, with the next one."""
+def _least(prober: Prober, search: Search, last: Attempt) -> Iterator[Probe]:
+    """The least change with the first identity; when the judge refuses all that passed, with the next one; then `last`."""
     for target in range(TARGETS):
         look: Callable[..., list[Probe]] = partial(prober.look, target=target)
         reached = reach(look, search, channels=prober.family.ranking is not None)
         prober.searched += reached.probes
         yield from reached.passing
         prober.forget()
+    yield from _ladder(prober, [last], range(TARGETS))
 
 
 def _wished(prober: Prober, wish: Wish, attempts: Sequence[Attempt]) -> Iterator[Probe]:
