@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..styleid.faces import AlignedFaces, Face, blur_faces, detect_faces, paste_faces
+from ..styleid.faces import BLURS, AlignedFaces, Face, blur_faces, detect_faces, paste_faces
 from ..styleid.family import Family
 from ..styleid.privacy import Verification, verify_faces
 from ..styleid.privacy.outcomes import ANONYMISED, BLOCKED, BLURRED, PASSED
 
 __all__ = ["Finished", "finish_photograph", "of_frame"]
 
-ROUNDS = 4  # of blurring what a verification still sees
 BLURRED_DISK = (
     0.85  # a blurred head covers at least this disk of its crop, as a share of half the crop's side
 )
@@ -55,7 +54,7 @@ def finish_photograph(
     """Paste crops [N, S, S, 3] through masks [N, S, S] into one photograph [H, W, 3] and verify it.
 
     With `on_failure` "blur", faces that are still recognised, and faces that nobody replaced, are blurred, and the
-    result is verified again.
+    result is verified again; the blur gets stronger each time.
     """
     if not len(aligned):
         return without_faces(image, models, on_failure)
@@ -70,11 +69,11 @@ def finish_photograph(
         )
     blurred = [False] * len(aligned)
     strangers: list[Face] = []
-    for _ in range(ROUNDS):
+    for cells in (BLURS[0], *BLURS):
         blurred = [old or not hidden for old, hidden in zip(blurred, check.hidden, strict=True)]
         strangers += check.missed
         chosen = [face for face, blur in zip(aligned.faces, blurred, strict=True) if blur] + strangers
-        output = blur_faces(pasted, [chosen])
+        output = blur_faces(pasted, [chosen], cells=cells)
         check = verified(output, aligned, covered(masks, blurred), models)
         if check.passed:
             outcomes = tuple(BLURRED if blur else ANONYMISED for blur in blurred)

@@ -1,7 +1,7 @@
 """Faces in photographs: find, align, mark areas, paste back, blur."""
 
 from .align import AlignedFaces, align_faces, ffhq_quad
-from .blur import blur_faces
+from .blur import BLURS, blur_faces
 from .detect import detect_faces
 from .face import Face
 from .paste import face_areas, paste_faces
@@ -9,6 +9,7 @@ from .regions import AREAS, SKIN_CLASSES, region_mask
 
 __all__ = [
     "AREAS",
+    "BLURS",
     "SKIN_CLASSES",
     "AlignedFaces",
     "Face",

@@ -13,19 +13,22 @@ from . import _warp
 from .align import AlignedFaces, ffhq_quad
 from .face import Face
 
-__all__ = ["blur_faces"]
+__all__ = ["BLURS", "blur_faces"]
 
-# The FFHQ crop holds the whole head; its side is about 2.4 times the height from brow to chin.
-_CELLS = 13
+# Cells across a head, each blur stronger than the one before; the last leaves one colour. The FFHQ crop holds the whole
+# head; its side is about 2.4 times the height from brow to chin.
+BLURS = (13, 4, 1)
 # Radius of the covered disk in half sides of the crop: hair and the back of a turned head are inside.
 _REACH = 1.25
 
 
-def blur_faces(images: torch.Tensor, faces: AlignedFaces | Sequence[Sequence[Face]]) -> torch.Tensor:
+def blur_faces(
+    images: torch.Tensor, faces: AlignedFaces | Sequence[Sequence[Face]], *, cells: int = BLURS[0]
+) -> torch.Tensor:
     """Blurs every head in photographs [B, H, W, 3] -> a new [B, H, W, 3].
 
-    faces: aligned faces, or for each photograph its faces. Each head is averaged down to about five cells from brow
-    to chin (no recogniser, and no person, makes a face of that) and enlarged smoothly over a disk that covers
+    faces: aligned faces, or for each photograph its faces. Each head is averaged down to so many cells (of the default,
+    about five lie between brow and chin: no person makes a face of that) and enlarged smoothly over a disk that covers
     the head with hair and a margin. Pixels outside the disks keep their bits.
     """
     if images.ndim != 4 or images.shape[-1] != 3:
@@ -38,7 +41,7 @@ def blur_faces(images: torch.Tensor, faces: AlignedFaces | Sequence[Sequence[Fac
         raise InputError(f"Faces were given for more than the {len(images)} photographs.")
     out = images.clone()
     for frame, face in pairs:
-        _blur_head(images[frame], out[frame], _head_disk(face))
+        _blur_head(images[frame], out[frame], _head_disk(face), cells)
     return out
 
 
@@ -55,13 +58,13 @@ def _head_disk(face: Face) -> np.ndarray:
     return matrix / reach
 
 
-def _blur_head(source: torch.Tensor, out: torch.Tensor, to_disk: np.ndarray) -> None:
+def _blur_head(source: torch.Tensor, out: torch.Tensor, to_disk: np.ndarray, count: int) -> None:
     height, width = source.shape[:2]
     corners = _warp.apply(_warp.invert(to_disk), np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * 1.0)
     x0, y0, x1, y1 = _warp.rectangle(corners, height, width, 0)
     if x1 <= x0 or y1 <= y0:
         return
-    cell = max(1.0, 2 / _warp.scale_of(to_disk) / _CELLS)
+    cell = max(1.0, 2 / _warp.scale_of(to_disk) / count)
     region = source[y0:y1, x0:x1].movedim(-1, 0)[None].float()  # [1, 3, h, w]
     cells = [max(1, round(n / cell)) for n in region.shape[2:]]
     coarse = F.adaptive_avg_pool2d(region, cells)

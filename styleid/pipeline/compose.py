@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..faces import AlignedFaces, blur_faces, paste_faces
+from ..faces import BLURS, AlignedFaces, blur_faces, paste_faces
 from .track import Track
 
 __all__ = ["Composition", "combined", "compose"]
@@ -28,8 +28,9 @@ class Composition:
     masks: Tensor
 
 
-def compose(pixels: Tensor, tracks: Sequence[Track], on_failure: str) -> Composition:
-    """Paste every candidate into a photograph [H, W, 3], then blur the failed faces if `on_failure` says so.
+def compose(pixels: Tensor, tracks: Sequence[Track], on_failure: str, cells: int = BLURS[0]) -> Composition:
+    """Paste every candidate into a photograph [H, W, 3], then blur the failed faces, to so many cells, if `on_failure` says
+    so.
 
     At least one face must have been measured.
     """
@@ -43,7 +44,7 @@ def compose(pixels: Tensor, tracks: Sequence[Track], on_failure: str) -> Composi
         output = paste_faces(output, crops, masks, combined([track.aligned for track in worn]))
     failed = [track.face for track in tracks if track.failed]
     if failed and on_failure == "blur":
-        output = blur_faces(output, [failed])
+        output = blur_faces(output, [failed], cells=cells)
     masks = torch.cat([_mask(track, aligned.size, on_failure) for track in handled])
     return Composition(output[0], handled, aligned, masks)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..faces import Face
+from ..faces import BLURS, Face
 from ..privacy.outcomes import NO_FACE, ImageResult
 from ..privacy.plan import Wish
 from ..privacy.verify import same_place, verify_faces
@@ -27,7 +27,7 @@ from .track import Track, guarded_reason
 __all__ = ["run_photo"]
 
 # Rounds of paste and verify; in the last ones a face that is still seen is given up, and blurred if so chosen.
-ROUNDS = 8
+ROUNDS = 10
 _GIVE_UP = 6
 
 
@@ -40,6 +40,7 @@ class _Run:
     digest: bytes | None  # of the picture, when the seed is not secret
     wanted: Sequence[Wish | None] = ()  # per face, None where it is what the settings keep
     tracks: list[Track] = field(default_factory=list)
+    blur: int = 0  # which of BLURS
 
     @property
     def sources(self) -> Tensor:
@@ -134,7 +135,7 @@ def _hopeless(run: _Run) -> str | None:
 def _paste_and_verify(run: _Run, *, giving_up: bool) -> ImageResult | None:
     """One round. None: faces are still recognised, and each was told to try on or to give up."""
     settings, judge = run.settings, run.settings.goal.judge
-    composition = compose(run.photo.pixels, run.tracks, settings.on_failure)
+    composition = compose(run.photo.pixels, run.tracks, settings.on_failure, BLURS[run.blur])
     verdict = verify_faces(
         composition.output,
         composition.aligned,
@@ -147,19 +148,23 @@ def _paste_and_verify(run: _Run, *, giving_up: bool) -> ImageResult | None:
         track.face for track in run.tracks if track.source is None
     ]  # let through by the caller's choice
     missed = [face for face in verdict.missed if not any(same_place(face, other) for other in unmeasured)]
-    seen = False
+    seen = again = False
     for track, hidden, nearest in zip(composition.handled, verdict.hidden, verdict.nearest, strict=True):
         track.nearest = nearest
         if hidden or (track.failed and settings.on_failure == "pass"):
             continue
         seen = True
         if track.failed:
-            return _stopped(run, "a blurred face is still recognised")
+            again = True
+            continue
         track.candidate = None
         if giving_up:
             track.give_up("it was still recognised in the output")
     if not seen and not missed:
         return finished(run.photo, run.tracks, composition, settings)
+    if again and run.blur + 1 == len(BLURS):
+        return _stopped(run, "a blurred face is still recognised")
+    run.blur += again
     known = len(run.tracks)
     del composition  # before the source is expanded again
     run.add(missed, run.photo.pixels)

@@ -16,9 +16,10 @@ __all__ = ["COMPOSITES"]
 _SIGMAS = (0.004, 0.008, 0.016, 0.032, 0.064)
 # How far the Poisson blend carries the source's colours inward from the area's edge, as a share of the shorter side.
 _REACH = 0.1
-# Where the difference at the area's edge strays by this much (RMS over the channels) from its median, half of that
-# counts, and of more less and less: hair or a wall begins there, and the edge is the picture's own.
+# Where the difference at the area's edge strays by this much (RMS over the channels) from its median, half of that is
+# carried so far, and of more less and less: hair or a wall begins there. The rest fades within a short way.
 _OWN_EDGE = 0.15
+_SHORT = 0.02
 # Pixels up to which the Poisson equation is solved directly; more start from the solution at half the size.
 _DIRECT = 8_000
 
@@ -54,8 +55,9 @@ def poisson(source: np.ndarray, target: np.ndarray, alpha: np.ndarray) -> np.nda
     difference = source - target
     common = np.median(difference[known], axis=0)
     stray = difference - common
-    stray /= 1 + (stray**2).mean(-1, keepdims=True) / _OWN_EDGE**2
-    membrane = _membrane(common + stray, inside, _REACH * min(inside.shape))
+    calm = common + stray / (1 + (stray**2).mean(-1, keepdims=True) / _OWN_EDGE**2)
+    side = min(inside.shape)
+    membrane = _membrane(calm, inside, _REACH * side) + _membrane(difference - calm, inside, _SHORT * side)
     return np.where(inside[..., None], target + membrane, source)
 
 

@@ -188,7 +188,7 @@ def test_poisson_is_not_tinted_by_a_wall_at_a_part_of_the_edge() -> None:
     plain = masked_blend(source, target, area, match="none", composite="poisson")
     source[:, 70:] = 1.0  # bright, right of the area
     beside = masked_blend(source, target, area, match="none", composite="poisson")
-    assert (beside - plain)[10:70, 10:70].abs().max() < 0.05  # of the 0.45 that the wall differs by
+    assert (beside - plain)[10:70, 10:64].abs().max() < 0.05  # of the 0.45 that the wall differs by
 
 
 def test_poisson_solves_large_areas_from_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
