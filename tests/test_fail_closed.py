@@ -220,6 +220,19 @@ def test_a_judge_that_always_sees_the_same_person(anonymizer, tiny_family, photo
         )
 
 
+def test_a_judge_that_recognises_all_but_one_colour(anonymizer, tiny_family, photograph):
+    """The blur gets stronger until nothing is recognised."""
+
+    def sees(call, x):
+        detail = x.std(dim=(2, 3)).amax(1, keepdim=True) > 0.01
+        return torch.where(detail, torch.ones(512), torch.tensor([1.0, -1.0]).repeat(256))
+
+    eager = Recogniser("judge", Broken(tiny_family.judge.network, sees), 0.2)
+    picture = photograph()
+    (result,) = anonymizer(family=replace(tiny_family, judge=eager), on_failure="blur")(picture)
+    assert_blurred(result, picture)
+
+
 def test_a_threshold_that_nothing_passes(anonymizer, tiny_family, photograph):
     picture = photograph()
     strict = replace(tiny_family, recogniser=replace(tiny_family.recogniser, threshold=2.0))

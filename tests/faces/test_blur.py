@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from styleid.faces import Face, align_faces, blur_faces
+from styleid.faces import BLURS, Face, align_faces, blur_faces
 
 POINTS = np.array([[80, 80], [120, 80], [100, 102], [85, 124], [115, 124]], dtype=np.float64)
 
@@ -21,6 +21,15 @@ def test_blur_leaves_no_detail_in_the_face_and_keeps_the_rest() -> None:
     assert inner.diff(dim=0).abs().max() < 0.05
     assert torch.equal(blurred[0, 225:], photo[0, 225:])
     assert torch.equal(blurred[0, :, 230:], photo[0, :, 230:])
+
+
+def test_each_blur_is_stronger_and_the_last_leaves_one_colour() -> None:
+    ramp = torch.linspace(0, 1, 300).expand(260, 300)
+    photo = torch.stack([ramp, ramp.flip(1), ramp], -1)[None]
+    left = [
+        blur_faces(photo, faces(), cells=cells)[0, 60:146, 62:138].std(dim=(0, 1)).max() for cells in BLURS
+    ]
+    assert left[0] > left[1] > left[2] and left[2] < 1e-4
 
 
 def test_blur_covers_the_box_even_where_landmarks_are_wrong() -> None:
