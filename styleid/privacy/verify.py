@@ -128,11 +128,11 @@ def same_place(a: Face, b: Face) -> bool:
 
 
 def _made_of(face: Face, replaced: Tensor) -> bool:
-    """Whether all five landmarks lie on replaced pixels."""
+    """Whether most of the five landmarks lie on replaced pixels: what a detector makes of a new face and the hair above."""
     height, width = replaced.shape
     x, y = np.rint(face.landmarks).astype(int).T
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    return bool(inside.all()) and bool(replaced[torch.from_numpy(y), torch.from_numpy(x)].all())
+    return int(replaced[torch.from_numpy(y[inside]), torch.from_numpy(x[inside])].sum()) > len(x) / 2
 
 
 def _distance(a: Face, b: Face) -> float:
