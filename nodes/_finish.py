@@ -69,7 +69,7 @@ def finish_photograph(
         )
     blurred = [False] * len(aligned)
     strangers: list[Face] = []
-    for cells in (BLURS[0], *BLURS):
+    for cells in (BLURS[0], *BLURS):  # the first twice: a blur may bare another face to the detector
         blurred = [old or not hidden for old, hidden in zip(blurred, check.hidden, strict=True)]
         strangers += check.missed
         chosen = [face for face, blur in zip(aligned.faces, blurred, strict=True) if blur] + strangers

@@ -262,11 +262,7 @@ def _demo(args: argparse.Namespace) -> int:
 
     # Blurred rather than blocked: so there is always a picture to look at, and the table says which face it was.
     anonymizer = Anonymizer(
-        args.models,
-        "medium",
-        on_failure="blur",
-        device=_device(args.device),
-        engine=args.engine,
+        args.models, "medium", on_failure="blur", device=_device(args.device), engine=args.engine
     )
     with Bar() as bar:
         result = run_demo(args.out, anonymizer, progress=bar.show)

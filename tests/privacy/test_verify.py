@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -53,6 +54,16 @@ def test_a_small_face_beside_a_handled_one_is_missed(scene, make_face):
 
 def test_a_face_made_of_new_pixels_is_no_missed_one(scene, make_face):
     assert scene(detected=[make_face(65, 80, 16)]).missed == ()
+
+
+@pytest.mark.parametrize(("replaced", "missed"), [(5, 0), (3, 0), (2, 1), (0, 1)])
+def test_a_face_is_new_where_most_of_its_landmarks_are(scene, make_face, replaced, missed):
+    """Of a face far from every handled one, so many landmarks lie on new pixels; the others on the source's."""
+    face = make_face(60, 70, 50)
+    old, new = np.array([115.0, 130.0]), np.array([60.0, 70.0])
+    points = np.where(np.arange(5)[:, None] < replaced, new, old)
+    seen = replace(face, box=(110, 125, 120, 135), landmarks=points)
+    assert len(scene(detected=[seen]).missed) == missed
 
 
 def test_what_cannot_be_measured_is_not_hidden(scene, tiny_family):

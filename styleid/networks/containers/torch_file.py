@@ -54,7 +54,7 @@ def _is_zip(path: Path) -> bool:
             return False
         with zipfile.ZipFile(path) as archive:
             compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
-    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, RuntimeError, OSError, ValueError) as error:
         raise WeightsError(_unreadable(type(error).__name__)) from error
     if compressed:
         raise WeightsError(
