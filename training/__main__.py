@@ -1,7 +1,8 @@
 """`python -m training --cache CACHE --checkpoints DIR`: train every network of the embedded family and export it.
 
 Runs on a CPU. Every part resumes from its checkpoint; a part whose checkpoint is complete is only evaluated. The
-cache is made by `python -m training.render`.
+shards are made by `python -m training.render`. With `--further` the networks in `models/` are trained on, at a quarter of
+the rates; their generator gets its texture only.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import torch
 
+from styleid.networks import read_weights
 from styleid.networks.irse import IRSE
 from styleid.networks.mobilefacenet import MobileFaceNet
 
 from .data import Heads, pack
+from .detail import DetailTrainer, extended, grown
 from .evaluate import evaluate_autoencoder
 from .export import Entry, edit_manifest, export, rounded
 from .generator import AutoencoderTrainer, Stage
@@ -27,6 +30,7 @@ from .regressors import evaluate_landmarks, reliable, summary, train_attributes,
 from .segmentation import evaluate_segmentation, train_segmentation
 
 STAGES = (Stage(size=64, steps=2290, batch=12, gates=False), Stage(size=128, steps=3650, batch=8, gates=True))
+DETAIL_STEPS = 900
 CROP = "FFHQ-aligned RGB crop"
 
 
@@ -36,13 +40,23 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, required=True, help="folder of the packed arrays")
     parser.add_argument("--checkpoints", type=Path, required=True)
     parser.add_argument("--models", type=Path, default=Path(__file__).parents[1] / "models")
+    parser.add_argument("--further", action="store_true", help="train the networks in --models further")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     return parser.parse_args()
 
 
-def train_helpers(heads: Heads, folder: Path, models: Path):
+def shipped(models: Path, name: str, kind: str) -> torch.nn.Module:
+    """A network of `models/`, to be trained further."""
+    return read_weights(models / f"embedded-{name}.safetensors", kind).float()
+
+
+def train_helpers(heads: Heads, folder: Path, models: Path, further: bool):
     """The networks that do not need the generator; returns the parser, the recogniser and the judge."""
-    parser = rounded(train_parser(heads, folder))
+
+    def start(name: str, kind: str) -> torch.nn.Module | None:
+        return shipped(models, name, kind) if further else None
+
+    parser = rounded(train_parser(heads, folder, start=start("parser", "unet-parser")))
     export(
         Entry(
             name="embedded-parser", kind="unet-parser", network=parser, input=f"{CROP} in [0, 1], 128 px",
@@ -52,7 +66,7 @@ def train_helpers(heads: Heads, folder: Path, models: Path):
     )  # fmt: skip
     judges: dict[str, IRSE | MobileFaceNet] = {}
     for recipe in (RECOGNISER, JUDGE):
-        net = rounded(train_recogniser(recipe, heads, folder))
+        net = rounded(train_recogniser(recipe, heads, folder, start=start(recipe.name, recipe.architecture)))
         figures = verification(net, heads)
         entry = Entry(
             name=f"embedded-{recipe.name}", kind=recipe.architecture, network=net, figures=figures,
@@ -62,7 +76,7 @@ def train_helpers(heads: Heads, folder: Path, models: Path):
         place = {"weights": entry.name, "threshold": round(figures["threshold_at_far_0.01"], 4)}
         edit_manifest(models, lambda m, role=recipe.name, place=place: family(m).update({role: place}))
         judges[recipe.name] = net
-    landmarks = rounded(train_landmarks(heads, folder))
+    landmarks = rounded(train_landmarks(heads, folder, start=start("landmarks", "landmarks")))
     export(
         Entry(
             name="embedded-landmarks", kind="landmarks", network=landmarks,
@@ -70,7 +84,8 @@ def train_helpers(heads: Heads, folder: Path, models: Path):
         ),
         models,
     )  # fmt: skip
-    attributes, figures = reliable(rounded(train_attributes(heads, folder)), heads)
+    attributes = rounded(train_attributes(heads, folder, start=start("attributes", "attributes")))
+    attributes, figures = reliable(attributes, heads)
     export(
         Entry(
             name="embedded-attributes", kind="attributes", network=attributes, input=f"{CROP} in [-1, 1], 112 px",
@@ -81,12 +96,22 @@ def train_helpers(heads: Heads, folder: Path, models: Path):
     return parser, judges["recogniser"], judges["judge"]
 
 
-def train_generator(heads: Heads, folder: Path, models: Path, parser, recogniser, judge) -> None:
-    trainer = AutoencoderTrainer(heads, parser, recogniser, folder)
-    trainer.train(STAGES)
-    generator, encoder = trainer.mean_generator.eval(), rounded(trainer.mean_encoder).eval()
-    fit_mapping(heads, generator, encoder, folder)
+def train_generator(
+    heads: Heads, folder: Path, models: Path, parser, recogniser, judge, further: bool
+) -> None:
+    if further:
+        generator, encoder = shipped(models, "generator", "stylegan2"), shipped(models, "encoder", "psp")
+    else:
+        trainer = AutoencoderTrainer(heads, parser, recogniser, folder)
+        trainer.train(STAGES)
+        generator, encoder = trainer.mean_generator.eval(), trainer.mean_encoder.eval()
+        fit_mapping(heads, generator, encoder, folder)
+    if generator.size < heads.side:
+        generator = grown(generator)
+        encoder = extended(encoder, generator.num_layers)
+    DetailTrainer(heads, generator, encoder, parser, folder).train(DETAIL_STEPS)
     rounded(generator)
+    rounded(encoder)
     figures = evaluate_autoencoder(generator, encoder, judge, heads)
     segmentation = rounded(train_segmentation(heads, generator, encoder, parser, folder))
     for name, kind, net, text, measured in (
@@ -110,8 +135,8 @@ def main() -> None:
     if options.shards:
         pack(options.shards, options.cache)
     heads = Heads.open(options.cache)
-    parser, recogniser, judge = train_helpers(heads, options.checkpoints, options.models)
-    train_generator(heads, options.checkpoints, options.models, parser, recogniser, judge)
+    parser, recogniser, judge = train_helpers(heads, options.checkpoints, options.models, options.further)
+    train_generator(heads, options.checkpoints, options.models, parser, recogniser, judge, options.further)
     parts = ("generator", "encoder", "segmentation-encoder", "parser", "attributes", "landmarks")
     edit_manifest(
         options.models,

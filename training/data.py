@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["HELD_OUT", "MIRRORED_LABELS", "PERSON", "VISIBLE", "Heads", "pack"]
+__all__ = ["HELD_OUT", "MIRRORED_LABELS", "PERSON", "SIDE", "VISIBLE", "Heads", "pack"]
 
 HELD_OUT = 120
+SIDE = 128  # pixels a side of the pictures that all networks but the generator's last block are trained on
 ARRAYS = ("img", "lab", "lm5", "att", "ident", "vec")
 # Columns of the renderer's parameter vector that belong to the person and show in the picture: shape modes, sex,
 # weight, age, skin, hair and eye colour, brows, hairline (the columns between are texture seeds).
@@ -46,8 +48,8 @@ def pack(shards: Path, out: Path) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Heads:
-    """Rendered heads: `img` [N,128,128,3] u8, `lab` [N,128,128] u8, `lm5` [N,5,2] px, `att` [N,A], `ident` [N],
-    `vec` [N,139] the person's parameters."""
+    """Rendered heads of S pixels a side: `img` [N,S,S,3] u8, `lab` [N,S,S] u8, `lm5` [N,5,2] px, `att` [N,A],
+    `ident` [N], `vec` [N,139] the person's parameters."""
 
     img: np.ndarray
     lab: np.ndarray
@@ -68,14 +70,21 @@ class Heads:
         names = tuple((folder / "names.txt").read_text(encoding="utf-8").split())
         return cls(**arrays, names=names, train=np.nonzero(~held)[0], held_out=np.nonzero(held)[0])
 
-    def images(self, index: np.ndarray) -> Tensor:
-        """`[B,3,128,128]` float in [-1, 1]."""
-        pixels = torch.from_numpy(self.img[np.asarray(index)])  # [B, H, W, 3]
-        return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+    @property
+    def side(self) -> int:
+        """Pixels a side of the rendered pictures."""
+        return self.img.shape[1]
 
-    def labels(self, index: np.ndarray) -> Tensor:
-        """`[B,128,128]` uint8 class labels."""
-        return torch.from_numpy(self.lab[np.asarray(index)])
+    def images(self, index: np.ndarray, size: int = SIDE) -> Tensor:
+        """`[B,3,size,size]` float in [-1, 1]; `size` divides the rendered one."""
+        pixels = torch.from_numpy(self.img[np.asarray(index)])  # [B, S, S, 3]
+        pixels = pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+        return pixels if size == self.side else F.avg_pool2d(pixels, self.side // size)
+
+    def labels(self, index: np.ndarray, size: int = SIDE) -> Tensor:
+        """`[B,size,size]` uint8 class labels: of each square of pixels the one at its centre."""
+        step = self.side // size
+        return torch.from_numpy(self.lab[np.asarray(index)][:, step // 2 :: step, step // 2 :: step])
 
     def attributes(self, index: np.ndarray) -> Tensor:
         """`[B,A]` float, 0 or 1."""
@@ -88,8 +97,8 @@ class Heads:
         return (values - train.mean(0)) / train.std(0).clamp(min=1e-3)
 
     def landmarks(self, index: np.ndarray) -> Tensor:
-        """`[B,5,2]` pixels of the 128-pixel image, from its corner."""
-        return torch.from_numpy(self.lm5[np.asarray(index)]).float()
+        """`[B,5,2]` (x, y) in 0..1 of the picture."""
+        return torch.from_numpy(self.lm5[np.asarray(index)]).float() / self.side
 
     def same_identity(self, index: int) -> np.ndarray:
         """The other pictures of the person in picture `index`."""

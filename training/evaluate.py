@@ -22,7 +22,7 @@ def evaluate_autoencoder(
     """PSNR (dB), sharpness (share of the truth's local contrast) and the judge's cosine of reconstructions."""
     psnr, sharp, cosine = [], [], []
     for start in range(0, count, 25):
-        images = heads.images(heads.held_out[start : start + 25])
+        images = heads.images(heads.held_out[start : start + 25], generator.size)
         found = generator.synthesis(encoder(images)).clamp(-1, 1)
         psnr.append(-10 * ((found - images) / 2).square().mean((1, 2, 3)).log10())
         sharp.append(AutoencoderTrainer.detail(found) / AutoencoderTrainer.detail(images))

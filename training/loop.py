@@ -14,9 +14,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Run", "averaged", "cosine", "update_average"]
+__all__ = ["FURTHER", "Run", "averaged", "cosine", "update_average"]
 
 log = logging.getLogger(__name__)
+
+# Share of the learning rate with which networks that were trained before are trained further: the full rate first undoes
+# what its decay had given them.
+FURTHER = 0.25
 
 
 def cosine(progress: float, warmup: float = 0.02, floor: float = 0.01) -> float:

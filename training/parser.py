@@ -11,7 +11,7 @@ from styleid.networks.unet import ParserConfig, UNetParser
 
 from .augment import backdrop, erase, photometric, warp
 from .data import Heads
-from .loop import Run, averaged, cosine, update_average
+from .loop import FURTHER, Run, averaged, cosine, update_average
 
 __all__ = ["evaluate_parser", "train_parser"]
 
@@ -41,17 +41,29 @@ def evaluate_parser(net: UNetParser, heads: Heads, count: int = 240) -> dict[str
     return {"accuracy": float(table.diag().sum() / table.sum()), "mean_iou": float(iou.mean())}
 
 
-def train_parser(heads: Heads, folder: Path, *, steps: int = 3400, seed: int = 11) -> UNetParser:
-    """Cross-entropy over classes weighted against their rarity; any input scale from 64 to 128 pixels."""
+def overlap_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """1 - IoU of probabilities `[N,19,H,W]` and labels `[N,H,W]`, the mean over the classes in the batch."""
+    likely = logits.softmax(1)
+    truth = torch.zeros_like(likely).scatter_(1, labels[:, None], 1.0)
+    common, either = (likely * truth).sum((0, 2, 3)), (likely + truth).sum((0, 2, 3))
+    present = truth.sum((0, 2, 3)) > 0
+    return (1 - (common / (either - common).clamp(min=1e-6))[present]).mean()
+
+
+def train_parser(
+    heads: Heads, folder: Path, *, steps: int = 3400, seed: int = 11, start: UNetParser | None = None
+) -> UNetParser:
+    """Cross-entropy over classes weighted against their rarity, and overlap; inputs of 64 to 128 pixels."""
     torch.manual_seed(seed)
-    net = UNetParser(ParserConfig()).to(memory_format=torch.channels_last)
+    rate = 3e-3 * (FURTHER if start else 1)
+    net = (start or UNetParser(ParserConfig())).to(memory_format=torch.channels_last)
     mean = averaged(net)
-    optimiser = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=0.02)
+    optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.02)
     weights = class_weights(heads)
     state = {"net": net, "mean": mean, "optimiser": optimiser}
     run = Run("parser", folder, steps, state, lambda: evaluate_parser(mean, heads, 48), seed=seed)
     for step in run.steps():
-        optimiser.param_groups[0]["lr"] = 3e-3 * cosine(step / steps)
+        optimiser.param_groups[0]["lr"] = rate * cosine(step / steps)
         index = heads.train[torch.randint(len(heads.train), (BATCH,)).numpy()]
         image, label = heads.mirrored(heads.images(index), heads.labels(index), torch.rand(BATCH) < 0.5)
         size = 64 if step % 3 == 0 else 128
@@ -59,7 +71,7 @@ def train_parser(heads: Heads, folder: Path, *, steps: int = 3400, seed: int = 1
         image = erase(photometric(backdrop(image, label)), 0.1)
         net.train()
         logits = net(((image + 1) / 2).contiguous(memory_format=torch.channels_last))
-        loss = F.cross_entropy(logits, label.long(), weights)
+        loss = F.cross_entropy(logits, label.long(), weights) + overlap_loss(logits, label.long())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

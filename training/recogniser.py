@@ -22,7 +22,7 @@ from styleid.networks.mobilefacenet import MobileFaceNet, MobileFaceNetConfig
 from .augment import erase, photometric, warp
 from .data import PERSON, VISIBLE, Heads
 from .generator import identity_crop
-from .loop import Run, averaged, cosine, update_average
+from .loop import FURTHER, Run, averaged, cosine, update_average
 
 __all__ = [
     "JUDGE",
@@ -70,8 +70,8 @@ JUDGE = Recipe(
 
 def build(recipe: Recipe) -> nn.Module:
     if recipe.architecture == "ir-se":
-        return IRSE(IRSEConfig(units=(1, 2, 2, 1), widths=(32, 64, 128, 256), input_size=64))
-    return MobileFaceNet(MobileFaceNetConfig(width=0.5, blocks=(3, 5, 2), input_size=80))
+        return IRSE(IRSEConfig(units=(1, 2, 2, 1), widths=(32, 64, 128, 256), input_size=64, mirrored=True))
+    return MobileFaceNet(MobileFaceNetConfig(width=0.5, blocks=(3, 5, 2), input_size=80, mirrored=True))
 
 
 class ParameterHead(nn.Module):
@@ -124,27 +124,41 @@ def verification(net: nn.Module, heads: Heads, index: np.ndarray | None = None) 
     return figures
 
 
-def train_recogniser(recipe: Recipe, heads: Heads, folder: Path) -> nn.Module:
+def train_recogniser(
+    recipe: Recipe, heads: Heads, folder: Path, *, start: nn.Module | None = None
+) -> nn.Module:
+    """From `start`, if given, whose class centres are learned first: they are no part of a weight file."""
     torch.manual_seed(recipe.seed)
     net = build(recipe).to(memory_format=torch.channels_last)
+    if start is not None:
+        net.load_state_dict(start.state_dict())
     mean = averaged(net)
     head = ParameterHead(recipe)
     person = heads.person(np.arange(len(heads.ident))).clamp(-4, 4)
     first = torch.from_numpy(np.unique(heads.ident[heads.train], return_index=True)[1])
     everybody = person[heads.train][first]  # [persons, 139]
-    optimiser = torch.optim.AdamW([*net.parameters(), *head.parameters()], recipe.rate, weight_decay=0.02)
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": list(net.parameters()), "rate": recipe.rate * (FURTHER if start else 1)},
+            {"params": list(head.parameters()), "rate": recipe.rate},
+        ],
+        recipe.rate, weight_decay=0.02,
+    )  # fmt: skip
     state = {"net": net, "mean": mean, "head": head, "optimiser": optimiser}
     run = Run(recipe.name, folder, recipe.steps, state, lambda: verification(mean, heads), seed=recipe.seed)
     for step in run.steps():
         progress = step / recipe.steps
-        optimiser.param_groups[0]["lr"] = recipe.rate * cosine(progress)
+        settled = start is None or progress > 0.08
+        for group in optimiser.param_groups:
+            group["lr"] = group["rate"] * cosine(progress)
         index = heads.train[torch.randint(len(heads.train), (recipe.batch,)).numpy()]
         images, _ = heads.mirrored(heads.images(index), None, torch.rand(recipe.batch) < 0.5)
         images, _, _ = warp(images, degrees=6, scale=(0.92, 1.08), shift=0.025)
         images = erase(photometric(images, recipe.photometric), recipe.erase)
-        net.train()
+        net.train(settled)
         crop = identity_crop(images, net.input_size).contiguous(memory_format=torch.channels_last)
-        embedding = net(crop)
+        with torch.set_grad_enabled(settled):
+            embedding = net(crop)
         persons, label = candidates(heads.ident[index], person[index], everybody)
         margin = recipe.margin * min(1.0, max(0.0, 2 * progress - 0.6))
         loss = 0.2 * F.cross_entropy(head(embedding, persons, label, margin), label)

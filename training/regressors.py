@@ -14,7 +14,7 @@ from styleid.networks.heads import AttributeConfig, AttributeNet, LandmarkConfig
 
 from .augment import erase, photometric, warp
 from .data import Heads
-from .loop import Run, averaged, cosine, update_average
+from .loop import FURTHER, Run, averaged, cosine, update_average
 
 __all__ = ["evaluate_attributes", "evaluate_landmarks", "reliable", "train_attributes", "train_landmarks"]
 
@@ -48,20 +48,22 @@ def loose_crops(images: Tensor, points: Tensor, size: int) -> tuple[Tensor, Tens
     return crop, moved
 
 
-def train_landmarks(heads: Heads, folder: Path, *, steps: int = 2000, seed: int = 53) -> LandmarkNet:
+def train_landmarks(
+    heads: Heads, folder: Path, *, steps: int = 2000, seed: int = 53, start: LandmarkNet | None = None
+) -> LandmarkNet:
     torch.manual_seed(seed)
-    batch = 24
-    net = LandmarkNet(LandmarkConfig()).to(memory_format=torch.channels_last)
+    batch, rate = 24, 2e-3 * (FURTHER if start else 1)
+    net = (start or LandmarkNet(LandmarkConfig())).to(memory_format=torch.channels_last)
     mean = averaged(net)
-    optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.02)
+    optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.02)
     state = {"net": net, "mean": mean, "optimiser": optimiser}
     run = Run("landmarks", folder, steps, state, lambda: evaluate_landmarks(mean, heads), seed=seed)
     for step in run.steps():
-        optimiser.param_groups[0]["lr"] = 2e-3 * cosine(step / steps)
+        optimiser.param_groups[0]["lr"] = rate * cosine(step / steps)
         index = heads.train[torch.randint(len(heads.train), (batch,)).numpy()]
         flip = torch.rand(batch) < 0.5
         images, _ = heads.mirrored(heads.images(index), None, flip)
-        points = heads.landmarks(index) / images.shape[-1]
+        points = heads.landmarks(index)
         mirrored = torch.stack([1 - points[:, MIRRORED_POINTS, 0], points[:, MIRRORED_POINTS, 1]], 2)
         points = torch.where(flip[:, None, None], mirrored, points)
         crop, points = loose_crops(images, points, net.input_size)
@@ -88,7 +90,7 @@ def evaluate_landmarks(net: LandmarkNet, heads: Heads) -> dict[str, float]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         index = heads.held_out[:200]
-        images, points = heads.images(index), heads.landmarks(index) / 128
+        images, points = heads.images(index), heads.landmarks(index)
         crop, truth = loose_crops(images, points, net.input_size)
         found, score = net(crop)
         _, negative = net(F.interpolate(not_faces(images, 100), size=(96, 96), mode="area"))
@@ -98,28 +100,31 @@ def evaluate_landmarks(net: LandmarkNet, heads: Heads) -> dict[str, float]:
     return {"error_percent_of_eye_distance": float(100 * error.mean()), "face_score_accuracy": float(correct)}
 
 
-def train_attributes(heads: Heads, folder: Path, *, steps: int = 1600, seed: int = 61) -> AttributeNet:
+def train_attributes(
+    heads: Heads, folder: Path, *, steps: int = 1600, seed: int = 61, start: AttributeNet | None = None
+) -> AttributeNet:
     torch.manual_seed(seed)
-    batch = 24
-    net = AttributeNet(AttributeConfig(names=heads.names, input_size=112))
+    batch, rate = 24, 2e-3 * (FURTHER if start else 1)
+    net = start or AttributeNet(AttributeConfig(names=heads.names, input_size=112))
+    columns = [heads.names.index(name) for name in net.names]
     net = net.to(memory_format=torch.channels_last)
     mean = averaged(net)
-    optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.05)
-    share = torch.from_numpy(np.asarray(heads.att[heads.train])).float().mean(0).clamp(0.01, 0.99)
+    optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.05)
+    share = heads.attributes(heads.train)[:, columns].mean(0).clamp(0.01, 0.99)
     positive = ((1 - share) / share).sqrt()
     state = {"net": net, "mean": mean, "optimiser": optimiser}
     run = Run(
         "attributes", folder, steps, state, lambda: summary(evaluate_attributes(mean, heads)), seed=seed
     )
     for step in run.steps():
-        optimiser.param_groups[0]["lr"] = 2e-3 * cosine(step / steps)
+        optimiser.param_groups[0]["lr"] = rate * cosine(step / steps)
         index = heads.train[torch.randint(len(heads.train), (batch,)).numpy()]
         images, _ = heads.mirrored(heads.images(index), None, torch.rand(batch) < 0.5)
         images, _, _ = warp(images, degrees=6, scale=(0.92, 1.08), shift=0.025, size=net.input_size)
         net.train()
         images = erase(photometric(images, 0.7), 0.1).contiguous(memory_format=torch.channels_last)
         loss = F.binary_cross_entropy_with_logits(
-            net.logits(images), heads.attributes(index), pos_weight=positive
+            net.logits(images), heads.attributes(index)[:, columns], pos_weight=positive
         )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

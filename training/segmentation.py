@@ -12,7 +12,7 @@ from styleid.networks.psp import Encoder, EncoderConfig, build_encoder
 from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
-from .data import Heads
+from .data import SIDE, Heads
 from .loop import Run, cosine
 
 __all__ = ["evaluate_segmentation", "one_hot", "train_segmentation"]
@@ -21,13 +21,6 @@ __all__ = ["evaluate_segmentation", "one_hot", "train_segmentation"]
 def one_hot(labels: Tensor) -> Tensor:
     """`[N,H,W]` class labels -> `[N,19,H,W]` float."""
     return F.one_hot(labels.long(), 19).permute(0, 3, 1, 2).float()
-
-
-def at_size(labels: Tensor, size: int) -> Tensor:
-    """Label maps `[N,H,W]` at `size` pixels, by nearest neighbour."""
-    return F.interpolate(labels[:, None].float(), size=(size, size), mode="nearest-exact")[:, 0].to(
-        labels.dtype
-    )
 
 
 def train_segmentation(
@@ -39,7 +32,7 @@ def train_segmentation(
     batch = 12
     config = EncoderConfig(
         layers=generator.num_layers, units=(1, 1, 2, 1), widths=(32, 64, 128, 192), input_nc=19,
-        input_size=generator.size // 2, pool=4,
+        input_size=64, pool=4,
     )  # fmt: skip
     net = build_encoder(config).to(memory_format=torch.channels_last)
     average = average_code(heads, encoder)
@@ -68,9 +61,9 @@ def train_segmentation(
         loss = (codes - wanted).square().mean()
         if step % 2:
             part = slice(0, batch // 2)
-            decoded = generator.synthesis(codes[part], noise="none")
+            decoded = generator.synthesis(codes[part], noise="none", size=SIDE)
             logits = parser(((decoded + 1) / 2).contiguous(memory_format=torch.channels_last))
-            loss = loss + 0.3 * F.cross_entropy(logits, at_size(labels[part], generator.size).long())
+            loss = loss + 0.3 * F.cross_entropy(logits, labels[part].long())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -93,5 +86,6 @@ def evaluate_segmentation(
     """Share of pixels whose class survives labels -> W+ -> picture -> labels, held out."""
     net.eval()
     labels = heads.labels(heads.held_out[:count])
-    found = parser((generator.synthesis(net(one_hot(labels)), noise="none").clamp(-1, 1) + 1) / 2).argmax(1)
-    return {"label_agreement": float((found == at_size(labels, generator.size)).float().mean())}
+    decoded = generator.synthesis(net(one_hot(labels)), noise="none", size=SIDE).clamp(-1, 1)
+    found = parser((decoded + 1) / 2).argmax(1)
+    return {"label_agreement": float((found == labels).float().mean())}

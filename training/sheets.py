@@ -57,7 +57,7 @@ def mixed(family: Family, count: int = 6) -> Tensor:
 
 def reconstructed(family: Family, heads: Heads, count: int = 120, shown: int = 10) -> Tensor:
     """Held-out heads from the best reconstructed to the worst. Down: head, encoded, refined, label map."""
-    images = (heads.images(heads.held_out[::6][:count]).movedim(1, -1) + 1) / 2
+    images = (heads.images(heads.held_out[::6][:count], family.generator.size).movedim(1, -1) + 1) / 2
     plain = family.decode(project(family, images, 0))
     error = (plain - images).square().mean((1, 2, 3))
     chosen = error.argsort()[torch.linspace(0, len(images) - 1, shown).round().long()]

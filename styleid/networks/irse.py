@@ -24,6 +24,7 @@ class IRSEConfig:
     `block` is `"ir-se"`, `"ir"` (no squeeze-and-excitation) or `"ir-norm"` (a third normalisation instead). `shortcut`
     says how the first unit of a stage passes its input on where the width stays: `"pool"` takes every second pixel,
     `"conv"` projects. `last_norm` is `"affine"` or `"plain"` (no scale and shift of its own).
+    `mirrored` embeds a picture and its mirror image together, except in training mode.
     """
 
     units: tuple[int, int, int, int] = (3, 4, 14, 3)
@@ -33,6 +34,7 @@ class IRSEConfig:
     block: str = "ir-se"
     shortcut: str = "pool"
     last_norm: str = "affine"
+    mirrored: bool = False
 
 
 _CHOICES = {
@@ -139,4 +141,10 @@ class IRSE(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.normalize(self.output_layer(self.body(self.input_layer(x))).float())
+        embedding = self._embed(x)
+        if self.config.mirrored and not self.training:
+            embedding = embedding + self._embed(x.flip(3))
+        return F.normalize(embedding)
+
+    def _embed(self, x: Tensor) -> Tensor:
+        return self.output_layer(self.body(self.input_layer(x))).float()

@@ -12,12 +12,14 @@ __all__ = ["MobileFaceNet", "MobileFaceNetConfig"]
 
 @dataclass(frozen=True, kw_only=True)
 class MobileFaceNetConfig:
-    """`width` scales every channel count; `blocks` are the residual blocks of the three stages."""
+    """`width` scales every channel count; `blocks` are the residual blocks of the three stages; `mirrored` embeds a
+    picture and its mirror image together, except in training mode."""
 
     width: float = 1.0
     blocks: tuple[int, int, int] = (4, 6, 2)
     input_size: int = 112
     embedding: int = 512
+    mirrored: bool = False
 
 
 class ConvBlock(nn.Sequential):
@@ -80,4 +82,10 @@ class MobileFaceNet(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.normalize(self.output(self.features(x)).float())
+        embedding = self._embed(x)
+        if self.config.mirrored and not self.training:
+            embedding = embedding + self._embed(x.flip(3))
+        return F.normalize(embedding)
+
+    def _embed(self, x: Tensor) -> Tensor:
+        return self.output(self.features(x)).float()

@@ -94,7 +94,7 @@ class Generator(nn.Module):
         x = self.input(len(w_plus)).contiguous(memory_format=torch.channels_last)
         x = self.conv1(x, w_plus[:, 0], draw(0, len(w_plus)))
         rgb = self.to_rgb1(x, w_plus[:, 1], None)
-        blocks = self._blocks(self.size if size is None else size)
+        blocks = self.blocks(size)
         plain = not self._may_use_strips(w_plus)
         for index, block in enumerate(blocks):
             if not plain and strips_help(block):
@@ -105,8 +105,9 @@ class Generator(nn.Module):
             rgb = block.to_rgb(x, colour, rgb)
         return rgb
 
-    def _blocks(self, size: int) -> list[Block]:
-        """The blocks after the first, up to `size` pixels."""
+    def blocks(self, size: int | None = None) -> list[Block]:
+        """The blocks after the first, up to `size` pixels (by default all)."""
+        size = self.size if size is None else size
         parts = zip(self.convs[::2], self.convs[1::2], self.to_rgbs, strict=True)
         return [
             Block(*block, layer=2 * index + 1, size=8 * 2**index)

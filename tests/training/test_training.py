@@ -9,12 +9,16 @@ import pytest
 import torch
 
 from styleid.networks.irse import IRSE, IRSEConfig
+from styleid.networks.psp import EncoderConfig, build_encoder
+from styleid.networks.stylegan2 import Generator, GeneratorConfig
 from styleid.networks.unet import ParserConfig, UNetParser
 from training.augment import backdrop, erase, photometric, warp
 from training.data import PERSON, Heads
+from training.detail import DetailTrainer, extended, grown
 from training.generator import AutoencoderTrainer, Stage, identity_crop
 from training.loop import Run, cosine
 from training.mapping import energy_distance
+from training.parser import overlap_loss
 from training.recogniser import JUDGE, RECOGNISER, ParameterHead, build, candidates
 from training.sheets import mixed, samples
 
@@ -46,6 +50,17 @@ def test_images_are_in_the_networks_range(heads: Heads) -> None:
     assert images.shape == (3, 3, 128, 128)
     assert images.min() >= -1
     assert images.max() <= 1
+
+
+def test_pictures_at_half_the_rendered_size(heads: Heads) -> None:
+    index = np.array([4, 9])
+    full, half = heads.images(index), heads.images(index, 64)
+    torch.testing.assert_close(half, torch.nn.functional.avg_pool2d(full, 2))
+    assert torch.equal(heads.labels(index, 64), heads.labels(index)[:, 1::2, 1::2])
+
+
+def test_landmarks_are_shares_of_the_picture(heads: Heads) -> None:
+    torch.testing.assert_close(heads.landmarks(np.array([3]))[0], torch.from_numpy(heads.lm5[3]) / 128)
 
 
 def test_other_pictures_of_a_person_never_include_the_picture_itself(heads: Heads) -> None:
@@ -174,6 +189,53 @@ def test_one_step_of_each_kind_moves_generator_encoder_and_gates(heads: Heads, t
     for old, new in zip(before, after, strict=True):
         assert new.isfinite().all()
         assert not torch.equal(old, new)
+
+
+def small_autoencoder() -> tuple[Generator, torch.nn.Module]:
+    torch.manual_seed(0)
+    generator = Generator(GeneratorConfig(size=64, channels=(8, 8, 8, 8, 8), mapping_layers=2))
+    shape = EncoderConfig(
+        layers=10, units=(1, 1, 1, 1), widths=(16, 16, 16, 16), input_size=32, pool=2, hidden=16
+    )
+    return generator, build_encoder(shape).eval()
+
+
+def test_growing_keeps_the_picture() -> None:
+    generator, encoder = small_autoencoder()
+    image = torch.rand(2, 3, 64, 64) * 2 - 1
+    large = grown(generator)
+    codes, more = encoder(image), extended(encoder, large.num_layers)(image)
+    assert torch.equal(more[:, :10], codes)
+    assert torch.equal(more[:, 10], codes[:, 9]) and torch.equal(more[:, 11], codes[:, 9])
+    before, after = generator.synthesis(codes), large.synthesis(more)
+    assert after.shape[-1] == 2 * before.shape[-1]
+    difference = torch.nn.functional.avg_pool2d(after, 2)[:, :, 2:-2, 2:-2] - before[:, :, 2:-2, 2:-2]
+    assert difference.abs().mean() < 0.3 * before.std()
+
+
+def test_texture_is_learned_above_the_frozen_blocks(heads: Heads, tmp_path: Path) -> None:
+    generator, encoder = small_autoencoder()
+    large = grown(generator)
+    frozen = {
+        name: value.clone() for name, value in large.state_dict().items() if not name.startswith("noises")
+    }
+    parser = UNetParser(ParserConfig(widths=(4, 8, 8, 8, 8)))
+    DetailTrainer(heads, large, extended(encoder, large.num_layers), parser, tmp_path).train(3, batch=2)
+    moved = {
+        name
+        for name, value in large.state_dict().items()
+        if name in frozen and not torch.equal(value, frozen[name])
+    }
+    upper = ("convs.6.", "convs.7.", "convs.8.", "convs.9.", "to_rgbs.3.", "to_rgbs.4.")
+    assert moved
+    assert all(name.startswith(upper) for name in moved)
+
+
+def test_overlap_loss_ends_at_the_right_labels() -> None:
+    labels = torch.tensor([[[0, 0, 1], [1, 2, 2], [2, 2, 2]]])
+    right = 50.0 * torch.nn.functional.one_hot(labels, 19).permute(0, 3, 1, 2)
+    assert overlap_loss(right, labels) < 1e-4
+    assert overlap_loss(right.roll(1, 1), labels) > 0.99
 
 
 def test_the_model_cards_pictures(heads: Heads, tiny_family) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .backdrop import backdrop
 from .parameters import State
 
 __all__ = ["SUPERSAMPLING", "compose"]
@@ -15,25 +16,12 @@ SUPERSAMPLING = 2
 def compose(state: State, rgba: np.ndarray, labels: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """rgba: [2S, 2S, 4] uint8 and labels: [2S, 2S] uint8, top row first -> [S, S, 3] and [S, S] uint8."""
     rng = np.random.default_rng(state.background_seed)
-    backdrop = _backdrop(rng, size)
+    behind = backdrop(rng, size)
     head = cv2.resize(rgba, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    image = head[..., :3] + np.clip(backdrop, 0, 1) * (1 - head[..., 3:])
+    image = head[..., :3] + np.clip(behind, 0, 1) * (1 - head[..., 3:])
     grey = rng.normal(size=(size, size, 1)).astype(np.float32) * 0.006 * state.noise
     image += grey + rng.normal(size=(size, size, 3)).astype(np.float32) * 0.004 * state.noise
     return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8), _halve(labels)
-
-
-def _backdrop(rng: np.random.Generator, size: int) -> np.ndarray:
-    """[S, S, 3] float32: a few blurred patches around one colour."""
-    cells = int(rng.integers(2, 7))
-    base = rng.uniform(0.15, 0.85) * np.ones(3) + rng.normal(size=3) * 0.055
-    grey = rng.normal(size=(cells, cells, 1)) * rng.uniform(0.03, 0.2)
-    tint = rng.normal(size=(cells, cells, 3)) * rng.uniform(0.0, 0.05)
-    patches = np.clip(base * 0.9 + grey + tint, 0, 1).astype(np.float32)
-    smooth = cv2.INTER_CUBIC if rng.random() < 0.75 else cv2.INTER_NEAREST
-    return cv2.GaussianBlur(
-        cv2.resize(patches, (size, size), interpolation=smooth), (0, 0), size * rng.uniform(0.01, 0.06)
-    )
 
 
 def _halve(labels: np.ndarray) -> np.ndarray:

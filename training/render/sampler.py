@@ -177,8 +177,8 @@ def _hairline(rng: Rng, sex: float, age: float) -> tuple[float, float, float]:
 
 
 def _pose(rng: Rng) -> dict[str, Any]:
-    yaw = float(np.clip(rng.normal() * 0.24, -0.55, 0.55))
-    pitch = float(np.clip(rng.normal() * 0.10, -0.27, 0.27))
+    yaw = float(np.clip(rng.normal() * 0.28, -0.785, 0.785))
+    pitch = float(np.clip(rng.normal() * 0.11, -0.35, 0.35))
     roll = float(rng.normal() * 0.03)
     # Most people look into the camera: the eyes turn against the head.
     gaze = (
@@ -277,7 +277,7 @@ def _accessories(rng: Rng, sex: float) -> dict[str, Any]:
         "accessory_variation": rng.uniform(0, 1, 8),
         "hat": bool(rng.random() < 0.045),
         "hat_colours": rng.uniform(0.02, 0.5, (2, 3)),
-        "earrings": bool(sex < 0 and rng.random() < 0.28),
+        "earrings": bool(sex < 0 and rng.random() < 0.45),
         "collar": (
             float(rng.uniform(-12.5, -8.6)),
             float(rng.uniform(0, 3.5)),
