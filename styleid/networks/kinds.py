@@ -99,9 +99,12 @@ def config_of(kind: str, text: str) -> Any:
             f"The configuration of a {kind} file holds {sorted(fields)}, found {sorted(given)[:20]}. {_AGAIN}"
         )
     optional = {name for name, field in fields.items() if field.default is None}
+    switches = {name for name, field in fields.items() if isinstance(field.default, bool)}
     return config_class(
         **{
-            name: None if value is None and name in optional else _value(kind, name, value)
+            name: value
+            if (value is None and name in optional) or (isinstance(value, bool) and name in switches)
+            else _value(kind, name, value)
             for name, value in given.items()
         }
     )
