@@ -14,6 +14,7 @@ from torch import nn
 
 from ..errors import WeightsError
 from .bisenet import BiSeNet, BiSeNetConfig
+from .detector import DetectorConfig, FaceDetector
 from .heads import AttributeConfig, AttributeNet, LandmarkConfig, LandmarkNet
 from .inception_resnet import InceptionResnet, InceptionResnetConfig
 from .irse import IRSE, IRSEConfig
@@ -62,6 +63,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "styleid-unet": Kind(StyleIDUNetConfig, StyleIDUNet),
         "segformer": Kind(SegFormerConfig, SegFormer),
         "landmarks": Kind(LandmarkConfig, LandmarkNet),
+        "detector": Kind(DetectorConfig, FaceDetector),
         "swapper": Kind(SwapperConfig, Swapper),
     }
 )

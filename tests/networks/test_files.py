@@ -17,6 +17,7 @@ from torch import nn
 from styleid.errors import InputError, WeightsError
 from styleid.networks import KINDS, load_network, write_network
 from styleid.networks.bisenet import BiSeNetConfig
+from styleid.networks.detector import DetectorConfig
 from styleid.networks.heads import AttributeConfig, LandmarkConfig
 from styleid.networks.inception_resnet import InceptionResnetConfig
 from styleid.networks.irse import IRSEConfig
@@ -57,6 +58,7 @@ CONFIGS = {
         names=("Male", "Young"), units=UNITS, widths=WIDTHS, input_size=32, hidden=16
     ),
     "landmarks": LandmarkConfig(units=UNITS, widths=WIDTHS, input_size=32, hidden=16),
+    "detector": DetectorConfig(widths=(8, 8, 8, 16), units=(1, 1, 2)),
     "swapper": SwapperConfig(hidden=16),
 }
 INPUTS = {
