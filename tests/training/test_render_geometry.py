@@ -65,3 +65,9 @@ def test_the_camera_frames_the_face_as_ffhq_does(tilt: float, distance: float) -
     # Half of the crop is the larger of twice the eyes' distance and 1.8 times the distance to the mouth.
     assert max(2 * (right[0] - left[0]), 1.8 * (eyes[1] - mouth[1])) == pytest.approx(1, abs=0.01)
     assert eye[2] == distance + 9
+
+
+def test_a_margin_shows_more_around_the_same_centre() -> None:
+    landmarks = face_landmarks(0.2)
+    close, wide = (project(ffhq_camera(landmarks, 80.0, margin)[0], landmarks) for margin in (1.0, 1.8))
+    np.testing.assert_allclose(close, wide * 1.8, atol=1e-6)

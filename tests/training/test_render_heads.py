@@ -14,7 +14,7 @@ pytest.importorskip("cv2", reason="the renderer needs OpenCV", exc_type=ImportEr
 pytest.importorskip("scipy", reason="the renderer needs scipy")
 
 from training.render.dataset import Job, draw_identity, draw_state, is_complete, shard_path, write_shard
-from training.render.labels import LABELS
+from training.render.labels import LABELS, YAW
 from training.render.model import FaceModel
 from training.render.parameters import STYLES, Identity, State
 from training.render.renderer import Picture, Renderer
@@ -164,3 +164,16 @@ def test_shards_are_complete_or_rendered_again(model: FaceModel, renderer: Rende
         np.testing.assert_array_equal(shard["ident"], [0, 1])
         second = renderer.render(*head(model, 1))
         np.testing.assert_array_equal(shard["img"][1], second.image)
+
+
+@pytest.mark.slow
+def test_wide_jobs_turn_the_same_persons(model: FaceModel, renderer: Renderer, tmp_path: Path) -> None:
+    shards = []
+    for wide in (False, True):
+        job = Job(model=Path("unused"), out=tmp_path / str(wide), identities=3, states=2, wide=wide)
+        job.out.mkdir()
+        write_shard(job, renderer, 0)
+        with np.load(shard_path(job.out, 0)) as shard:
+            shards.append(shard["vec"])
+    np.testing.assert_array_equal(shards[0][:, :142], shards[1][:, :142])
+    assert np.abs(shards[1][:, YAW]).max() > 1

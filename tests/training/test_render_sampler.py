@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from training.render.axes import SEX, WEIGHT, ShapeAxes
-from training.render.labels import LABELS, attributes, parameter_vector
+from training.render.labels import LABELS, YAW, attributes, parameter_vector
 from training.render.parameters import BEARDS, GLASSES, HAIR_COLOURS, IRIS_COLOURS, STYLES, Identity, State
 from training.render.sampler import Sampler
+from training.render.wide import turned
 
 MEASUREMENTS = sorted({*SEX, *WEIGHT, "nose_depth", "face_height"})
 EXPRESSIONS = (
@@ -170,3 +171,17 @@ def test_labels_are_the_classes_of_celebamask() -> None:
     assert len(LABELS) == 19
     assert LABELS[0] == "background"
     assert LABELS[18] == "cloth"
+
+
+def test_wide_poses_reach_profiles_and_backs() -> None:
+    rng, picture = np.random.default_rng(0), state(0, 0)
+    poses = [turned(rng, picture) for _ in range(300)]
+    yaw = np.degrees([pose.yaw for pose in poses])
+    shown = yaw < 100
+    assert 0.8 < shown.mean() < 0.97
+    assert yaw[shown].min() < -80
+    assert yaw[shown].max() > 80
+    assert ((yaw[~shown] > 125) & (yaw[~shown] < 235)).all()
+    assert np.degrees([abs(pose.pitch) for pose in poses]).max() < 45
+    column = YAW - 53 + len(EXPRESSIONS)  # the model has 53 expressions
+    assert parameter_vector(identity(0), poses[0])[column] == np.float32(poses[0].yaw)

@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--states", type=int, default=5, help="pictures of each identity")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--size", type=int, default=256, help="pixels a side")
+    parser.add_argument("--wide", action="store_true", help="whole heads in any pose, for the face detector")
     parser.add_argument("--processes", type=int, default=1)
     options = vars(parser.parse_args())
     processes = options.pop("processes")

@@ -47,10 +47,11 @@ def project(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return q[:, :2] / q[:, 3:]
 
 
-def ffhq_camera(landmarks: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:
+def ffhq_camera(landmarks: np.ndarray, distance: float, margin: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Camera whose picture is FFHQ's aligned crop.
 
-    landmarks: [68, 3] Multi-PIE points; distance: camera to face, cm. Returns the matrix [4, 4] and the
+    landmarks: [68, 3] Multi-PIE points; distance: camera to face, cm; margin: side of the picture in units of
+    FFHQ's crop. Returns the matrix [4, 4] and the
     camera's position [3]. FFHQ crops a rotated square found from the eyes and the mouth; here that square's
     rotation, shift and scale are multiplied onto the projection, so the picture is rendered straight into the
     crop.
@@ -63,7 +64,7 @@ def ffhq_camera(landmarks: np.ndarray, distance: float) -> tuple[np.ndarray, np.
     eyes, mouth = (left_eye + right_eye) / 2, (xy[48] + xy[54]) / 2
     across, down = left_eye - right_eye, mouth - eyes
     x = across - np.array([-down[1], down[0]]) * -1.0
-    x = x / np.hypot(*x) * max(np.hypot(*across) * 2.0, np.hypot(*down) * 1.8)
+    x = x / np.hypot(*x) * max(np.hypot(*across) * 2.0, np.hypot(*down) * 1.8) * margin
     y = np.array([-x[1], x[0]])
     centre = eyes + down * 0.1
     size2 = x @ x

@@ -18,6 +18,7 @@ from .model import FaceModel
 from .parameters import Identity, State
 from .renderer import Renderer
 from .sampler import Sampler
+from .wide import MARGIN, turned
 
 __all__ = [
     "SHARD_IDENTITIES",
@@ -37,7 +38,7 @@ SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LP_NUM_TH
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What to render. identities and states: how many persons, and pictures of each."""
+    """What to render. identities and states: how many persons, and pictures of each; wide: whole heads in any pose."""
 
     model: Path
     out: Path
@@ -45,6 +46,7 @@ class Job:
     states: int
     seed: int = 7
     size: int = 128
+    wide: bool = False
 
     @property
     def shards(self) -> int:
@@ -100,7 +102,8 @@ _worker: tuple[Job, Renderer] | None = None  # of a spawned process: the OpenGL 
 def _start_worker(job: Job) -> None:
     global _worker
     cv2.setNumThreads(1)
-    _worker = job, Renderer(FaceModel(job.model), size=job.size, cache=job.out / "cache")
+    margin = MARGIN if job.wide else 1.0
+    _worker = job, Renderer(FaceModel(job.model), size=job.size, margin=margin, cache=job.out / "cache")
 
 
 def _render_in_worker(shard: int) -> int:
@@ -128,6 +131,8 @@ def _render_identity(job: Job, renderer: Renderer, number: int) -> list[dict[str
     rows = []
     for j in range(job.states):
         state = draw_state(sampler, job.seed, number, j, person)
+        if job.wide:
+            state = turned(np.random.default_rng([job.seed, 2, number, j]), state)
         picture = renderer.render(person, state)
         known = attributes(model.axes, model.expression_names, person, state)
         rows.append(

@@ -9,7 +9,9 @@ import numpy as np
 from .axes import ShapeAxes
 from .parameters import BEARDS, GLASSES, HAIR_COLOURS, IRIS_COLOURS, STYLES, Identity, State
 
-__all__ = ["LABELS", "attributes", "parameter_vector"]
+__all__ = ["LABELS", "YAW", "attributes", "parameter_vector"]
+
+YAW = 195  # column of `parameter_vector` that holds the yaw of the head, radians
 
 # The classes of CelebAMask-HQ; l_ and r_ are the subject's left and right. The shaders know them as
 # LABEL_SKIN etc.

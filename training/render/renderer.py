@@ -60,15 +60,17 @@ class _Head:
 
 
 class Renderer:
-    """Renders pictures of `size` pixels a side.
+    """Renders pictures of `size` pixels a side, which is `margin` times the side of FFHQ's crop.
 
     cache: folder for what is baked once per model (ambient occlusion); None bakes it anew. Raises moderngl's
     error where no EGL driver is installed.
     """
 
-    def __init__(self, model: FaceModel, *, size: int = 128, cache: Path | None = None) -> None:
+    def __init__(
+        self, model: FaceModel, *, size: int = 128, margin: float = 1.0, cache: Path | None = None
+    ) -> None:
         self.model = model
-        self._size = size
+        self._size, self._margin = size, margin
         self._groom = Groom(model, detail=1.0 if size > 256 else 0.75 if size > 128 else 0.5)
         self._context = context = moderngl.create_standalone_context(backend="egl")
         self._programs = compile_programs(context)
@@ -86,7 +88,7 @@ class Renderer:
     def render(self, identity: Identity, state: State) -> Picture:
         head = self._build(identity, state)
         landmarks = head.posed[self.model.landmarks]
-        camera, eye = ffhq_camera(landmarks, state.distance)
+        camera, eye = ffhq_camera(landmarks, state.distance, self._margin)
         light = light_camera(state.light_dirs[0])
         self._upload(head)
         self._draw_shadows(head, light)
