@@ -1,8 +1,8 @@
 """`python -m training --cache CACHE --checkpoints DIR`: train every network of the embedded family and export it.
 
 Runs on a CPU. Every part resumes from its checkpoint; a part whose checkpoint is complete is only evaluated. The
-shards are made by `python -m training.render`. With `--further` the networks in `models/` are trained on, at a quarter of
-the rates; their generator gets its texture only.
+shards are made by `python -m training.render`, the face detector's heads by `python -m training.render --wide`. With
+`--further` the networks in `models/` are trained on, at a quarter of the rates; their generator gets its texture only.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from styleid.networks.mobilefacenet import MobileFaceNet
 
 from .data import Heads, pack
 from .detail import DetailTrainer, extended, grown
+from .detector import evaluate_detector, train_detector
 from .evaluate import evaluate_autoencoder
 from .export import Entry, edit_manifest, export, rounded
 from .generator import AutoencoderTrainer, Stage
@@ -27,6 +28,7 @@ from .parser import evaluate_parser, train_parser
 from .ranking import rank_embedded
 from .recogniser import JUDGE, RECOGNISER, train_recogniser, verification
 from .regressors import evaluate_landmarks, reliable, summary, train_attributes, train_landmarks
+from .scenes import TurnedHeads
 from .segmentation import evaluate_segmentation, train_segmentation
 
 STAGES = (Stage(size=64, steps=2290, batch=12, gates=False), Stage(size=128, steps=3650, batch=8, gates=True))
@@ -38,6 +40,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--shards", type=Path, help="folder of rendered shards; packed into the cache first")
     parser.add_argument("--cache", type=Path, required=True, help="folder of the packed arrays")
+    parser.add_argument(
+        "--wide", type=Path, help="folder of the shards rendered with --wide; trains the detector"
+    )
     parser.add_argument("--checkpoints", type=Path, required=True)
     parser.add_argument("--models", type=Path, default=Path(__file__).parents[1] / "models")
     parser.add_argument("--further", action="store_true", help="train the networks in --models further")
@@ -96,6 +101,17 @@ def train_helpers(heads: Heads, folder: Path, models: Path, further: bool):
     return parser, judges["recogniser"], judges["judge"]
 
 
+def train_face_detector(heads: TurnedHeads, folder: Path, models: Path) -> None:
+    net = rounded(train_detector(heads, folder))
+    export(
+        Entry(
+            name="embedded-detector", kind="detector", network=net,
+            input="RGB picture in [-1, 1], sides multiples of 16", figures=evaluate_detector(net, heads),
+        ),
+        models,
+    )  # fmt: skip
+
+
 def train_generator(
     heads: Heads, folder: Path, models: Path, parser, recogniser, judge, further: bool
 ) -> None:
@@ -136,8 +152,10 @@ def main() -> None:
         pack(options.shards, options.cache)
     heads = Heads.open(options.cache)
     parser, recogniser, judge = train_helpers(heads, options.checkpoints, options.models, options.further)
+    if options.wide:
+        train_face_detector(TurnedHeads.open(options.wide), options.checkpoints, options.models)
     train_generator(heads, options.checkpoints, options.models, parser, recogniser, judge, options.further)
-    parts = ("generator", "encoder", "segmentation-encoder", "parser", "attributes", "landmarks")
+    parts = ("generator", "encoder", "segmentation-encoder", "parser", "attributes", "landmarks", "detector")
     edit_manifest(
         options.models,
         lambda m: family(m).update({part.replace("-", "_"): f"embedded-{part}" for part in parts}),
