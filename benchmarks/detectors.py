@@ -1,6 +1,6 @@
 """Recall and false alarms of each detector and of all together, as a table.
 
-    python benchmarks/detectors.py [--quick] [--landmarks models/embedded-landmarks.safetensors]
+    python benchmarks/detectors.py [--quick] [--landmarks embedded-landmarks] [--detector embedded-detector]
 
 Photographs: those that scikit-image, matplotlib, scikit-learn and insightface ship, and variants of them.
 """
@@ -12,10 +12,12 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -24,16 +26,20 @@ from _photographs import Scene, faceless, people, turned_faceless, variants
 from styleid.faces import detect_faces
 from styleid.faces._candidates import Candidate, from_landmarks, make_view, same_face
 from styleid.faces._cascade import detect_haar, detect_lbp
+from styleid.faces._detector import detect_styleid
 from styleid.faces._mtcnn import load_mtcnn
 from styleid.faces._scrfd import detect_scrfd, load_scrfd
+from styleid.faces.detect import SURE
 from styleid.networks import load_network
 
 Detector = Callable[[torch.Tensor], list[Candidate]]
 
 
-def detectors(landmarks: str | None) -> dict[str, Detector]:
-    """Each detector at its own usual working point, upright only; and the library's verdict in every rotation."""
+def detectors(landmarks: str | None, detector: str | None) -> dict[str, Detector]:
+    """Each detector at its own usual working point, upright only; and what sees every rotation: this project's own,
+    and the library's verdict without it and with it."""
     net = load_network(landmarks, "landmarks") if landmarks else None
+    own = load_network(detector, "detector") if detector else None
 
     def cascade(find: Callable[..., list[Candidate]], votes: int) -> Detector:
         def run(photo: torch.Tensor) -> list[Candidate]:
@@ -46,8 +52,12 @@ def detectors(landmarks: str | None) -> dict[str, Detector]:
         _, scores, points = load_mtcnn().detect(photo, min_size=20, threshold=0.9)
         return [from_landmarks(p, float(s), "mtcnn") for s, p in zip(scores, points, strict=True)]
 
-    def together(photo: torch.Tensor) -> list[Candidate]:
-        faces = detect_faces(photo.movedim(0, -1), landmark_net=net)
+    def styleid(photo: torch.Tensor) -> list[Candidate]:
+        view = make_view(photo, 0, 2400)
+        return [one for one in detect_styleid(own, view, 16.0) if one.score >= SURE["styleid"]]
+
+    def together(photo: torch.Tensor, own: nn.Module | None) -> list[Candidate]:
+        faces = detect_faces(photo.movedim(0, -1), landmark_net=net, detector=own)
         return [from_landmarks(face.landmarks, face.score, face.detector) for face in faces]
 
     table: dict[str, Detector] = {
@@ -61,7 +71,10 @@ def detectors(landmarks: str | None) -> dict[str, Detector]:
         table["SCRFD, 0.5"] = lambda photo: [
             c for c in detect_scrfd(session, make_view(photo, 0, 10**6)) if c.score > 0.5
         ]
-    table["all, every rotation"] = together
+    table["all others, turned"] = partial(together, own=None)
+    if own is not None:
+        table["styleid, sure"] = styleid
+        table["all, turned"] = partial(together, own=own)
     return table
 
 
@@ -93,8 +106,9 @@ def main() -> None:
     parser.add_argument(
         "--landmarks", help="weights of the landmark net; without it the networks' own points count"
     )
+    parser.add_argument("--detector", help="weights of this project's detector")
     options = parser.parse_args()
-    table = detectors(options.landmarks)
+    table = detectors(options.landmarks, options.detector)
     pictures = scenes(options.quick)
     totals = {name: defaultdict(lambda: [0, 0, 0]) for name in table}
     seconds = dict.fromkeys(table, 0.0)
@@ -111,7 +125,7 @@ def main() -> None:
                 row[2] += alarms
             if name.startswith("all") and (hits < len(scene.faces) or alarms):
                 print(
-                    f"  {scene.name}, {scene.kind}: {hits} of {len(scene.faces)} faces, {alarms} false alarms",
+                    f"  {name}: {scene.name}, {scene.kind}: {hits} of {len(scene.faces)} faces, {alarms} false alarms",
                     flush=True,
                 )
     _print(totals, seconds, len(pictures))

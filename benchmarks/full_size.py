@@ -142,7 +142,9 @@ def run(engine: str) -> list[tuple[str, str, str]]:
     rows: list[tuple[str, str, str]] = []
     family = timed(rows, "load the family", lambda: load_family("noise-1024", engine=engine))
     pixels = example_photograph("astronaut")
-    faces = timed(rows, "detect", lambda: detect_faces(pixels, landmark_net=family.landmarks))
+    faces = timed(
+        rows, "detect", lambda: detect_faces(pixels, landmark_net=family.landmarks, detector=family.detector)
+    )
     crop = align_faces(pixels[None], [faces], 1024).crops
     labels = timed(rows, "parse", lambda: family.parse(crop))
     codes = timed(rows, "encode", lambda: family.encode(crop))

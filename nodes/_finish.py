@@ -83,7 +83,7 @@ def finish_photograph(
 
 def without_faces(image: Tensor, models: Family, on_failure: str) -> Finished:
     """A photograph in which 'Detect and Align Faces' saw nobody: it comes out as it is if that is still so."""
-    seen = detect_faces(image, landmark_net=models.landmarks)
+    seen = detect_faces(image, landmark_net=models.landmarks, detector=models.detector)
     if seen and on_failure == "blur":
         return Finished(blur_faces(image[None], [seen])[0], (), (), len(seen))
     return Finished(image, (), (), len(seen), blocked=bool(seen) and on_failure == "block")
@@ -93,7 +93,7 @@ def verified(picture: Tensor, aligned: AlignedFaces, masks: Tensor, models: Fami
     """The judge's view of one finished picture [1, H, W, 3]."""
 
     def detect(image: Tensor) -> list[Face]:
-        return detect_faces(image, landmark_net=models.landmarks)
+        return detect_faces(image, landmark_net=models.landmarks, detector=models.detector)
 
     return verify_faces(picture[0], aligned, masks, judge=models.judge, detect=detect)
 

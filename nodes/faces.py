@@ -87,7 +87,9 @@ class StyleIDDetectAndAlignFaces:
         found: list[list[Face]] = []
         for number, image in enumerate(images):
             own = None if boxes is None else boxes[number]
-            found.append(detect_faces(image, landmark_net=models.landmarks, boxes=own))
+            found.append(
+                detect_faces(image, landmark_net=models.landmarks, detector=models.detector, boxes=own)
+            )
             progress(number + 1, len(images))
         without = [str(number) for number, faces in enumerate(found, start=1) if not faces]
         if without and no_face == "stop":

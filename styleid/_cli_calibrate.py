@@ -80,7 +80,7 @@ def _faces(folder: Path, family: Family) -> Tensor:
             except ImageError as error:
                 say(f"{path.name}: left out: {error}")
                 continue
-            faces = detect_faces(pixels, landmark_net=family.landmarks)
+            faces = detect_faces(pixels, landmark_net=family.landmarks, detector=family.detector)
             if faces:
                 crops.append(
                     align_faces(pixels[None], [[max(faces, key=lambda face: face.size)]], SIZE).crops

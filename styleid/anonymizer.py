@@ -200,7 +200,9 @@ def _detector(
     def find(picture: Tensor, boxes: Sequence[Box] | None) -> Sequence[faces.Face]:
         if detect is not None and boxes is None:
             return detect(picture)
-        return faces.detect_faces(picture, landmark_net=family.landmarks, boxes=boxes)
+        return faces.detect_faces(
+            picture, landmark_net=family.landmarks, detector=family.detector, boxes=boxes
+        )
 
     return find
 

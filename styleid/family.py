@@ -56,7 +56,8 @@ class Recogniser:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Family:
-    """Networks that work together. ``seg_encoder``, ``parser``, ``attributes``, ``ranking`` and ``swapper`` may be None.
+    """Networks that work together. ``detector``, ``seg_encoder``, ``parser``, ``attributes``, ``ranking`` and
+    ``swapper`` may be None.
 
     ``recogniser`` may choose what is swapped; ``judge``, trained differently, scores it. ``layers`` are the identity
     layers as published, where no ranking was measured. ``refine`` is by how many steps codes of its encoder are refined
@@ -69,6 +70,7 @@ class Family:
     recogniser: Recogniser
     judge: Recogniser
     landmarks: nn.Module
+    detector: nn.Module | None = None
     seg_encoder: nn.Module | None = None
     parser: nn.Module | None = None
     attributes: nn.Module | None = None
@@ -201,6 +203,7 @@ def load_family(
         recogniser=recogniser(entry.recogniser),
         judge=recogniser(entry.judge),
         landmarks=network(entry.landmarks),
+        detector=network(entry.detector),
         seg_encoder=network(entry.segmentation_encoder),
         parser=network(entry.parser),
         attributes=network(entry.attributes),

@@ -17,6 +17,7 @@ from torch import nn
 from styleid.faces import Face
 from styleid.family import Family, Recogniser
 from styleid.latent import Ranking
+from styleid.networks.detector import DetectorConfig, FaceDetector
 from styleid.networks.heads import AttributeConfig, AttributeNet, LandmarkConfig, LandmarkNet
 from styleid.networks.irse import IRSE, IRSEConfig
 from styleid.networks.mobilefacenet import MobileFaceNet, MobileFaceNetConfig
@@ -59,6 +60,7 @@ def _networks() -> Family:
             parser=UNetParser(ParserConfig(widths=(8, 8, 8), input_size=32)),
             attributes=AttributeNet(AttributeConfig(names=("Male", "Smiling", "Young"), hidden=16, **body)),
             landmarks=LandmarkNet(LandmarkConfig(hidden=16, **body)),
+            detector=FaceDetector(DetectorConfig(widths=(8, 8, 8, 8))),
             ranking=Ranking(
                 (2, 3), torch.rand(3, layers), torch.rand(layers, 8), 64, {"estimator": "made up"}
             ),
@@ -67,7 +69,7 @@ def _networks() -> Family:
         pictures = torch.nn.functional.interpolate(pictures, size=(32, 32), mode="bilinear")
         for network in (family.encoder, family.recogniser.network, family.judge.network):
             _calibrate(network, pictures * 2 - 1)
-        for network in (family.attributes, family.landmarks):
+        for network in (family.attributes, family.landmarks, family.detector):
             _calibrate(network, pictures * 2 - 1)
         _calibrate(family.parser, pictures)
         _calibrate(family.seg_encoder, torch.rand(32, 19, 32, 32))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from styleid.errors import InputError, StyleIDError, WeightsError
 from styleid.family import Family, Recogniser, load_family
 from styleid.networks import KINDS, write_network
+from styleid.networks.detector import DetectorConfig
 from styleid.networks.heads import AttributeConfig, LandmarkConfig
 from styleid.networks.inception_resnet import InceptionResnetConfig
 from styleid.networks.irse import IRSEConfig
@@ -35,6 +36,7 @@ PARTS = {
     "parser": ("unet-parser", ParserConfig(widths=(8, 8), input_size=16)),
     "attributes": ("attributes", AttributeConfig(**BODY, names=("Male", "Young"), input_size=32, hidden=8)),
     "landmarks": ("landmarks", LandmarkConfig(**BODY, input_size=32, hidden=8)),
+    "detector": ("detector", DetectorConfig(widths=(8, 8, 8, 8))),
 }
 
 
@@ -69,7 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole["families"]["bare"] = {
         role: part
         for role, part in family.items()
-        if role not in ("parser", "attributes", "segmentation_encoder")
+        if role not in ("parser", "attributes", "segmentation_encoder", "detector")
     }
     (folder / "manifest.json").write_text(json.dumps(whole))
     return folder

@@ -81,16 +81,18 @@ def test_parts_that_see_pictures_are_lent_and_named(family) -> None:
     assert (found.recogniser.name, found.judge.name) == (embedded.recogniser.name, embedded.judge.name)
     assert found.attributes.names == embedded.attributes.names
     assert found.parser is not None
+    assert found.detector is not None
     lent = [note for note in found.notes if "stands in" in note]
     assert [note.split(":")[0] for note in lent] == [
         "recogniser",
         "judge",
         "landmarks",
+        "detector",
         "parser",
         "attributes",
     ]
     assert all("'embedded'" in note for note in lent)
-    assert "weights fetch far-parser" in lent[3]
+    assert "weights fetch far-parser" in lent[4]
 
 
 def test_parts_that_speak_codes_are_absent_rather_than_lent(family) -> None:

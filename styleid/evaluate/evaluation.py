@@ -46,10 +46,10 @@ class Evaluation:
     ) -> None:
         self.family = family
         self.examiners = tuple(examiners_of(family) if examiners is None else examiners)
-        self.detect = detect or partial(detect_faces, landmark_net=family.landmarks)
+        self.detect = detect or partial(detect_faces, landmark_net=family.landmarks, detector=family.detector)
         # In an aligned crop the face has a known size: smaller ones need not be looked for.
         self.detect_in_crop = detect or partial(
-            detect_faces, landmark_net=family.landmarks, min_size=CROP / 6
+            detect_faces, landmark_net=family.landmarks, detector=family.detector, min_size=CROP / 6
         )
         self.faces: list[MeasuredFace] = []
         self.pictures: Counter[str] = Counter()

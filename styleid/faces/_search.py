@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
+from torch import nn
 
-from . import _warp
-from ._candidates import Candidate, View, from_landmarks, make_view
+from ._candidates import Candidate, View, from_landmarks, make_view, turned
 from ._cascade import detect_haar, detect_lbp
+from ._detector import detect_styleid
 from ._mtcnn import Mtcnn, load_mtcnn
 from ._scrfd import detect_scrfd, load_scrfd
 
@@ -23,29 +23,25 @@ _SMALLEST, _SMALLEST_TURNED = 20, 24  # pixels, in the searched picture
 _LEAST_SCORE = 0.5
 
 
-def search(photo: torch.Tensor, min_size: float) -> list[Candidate]:
-    """Candidates in photograph pixels of a photograph [3, H, W] in 0..1; faces smaller than min_size are not sought."""
+def search(photo: torch.Tensor, min_size: float, detector: nn.Module | None) -> list[Candidate]:
+    """Candidates in photograph pixels of a photograph [3, H, W] in 0..1; faces smaller than min_size are not sought.
+
+    detector: this project's own, see `networks.detector`.
+    """
     mtcnn, scrfd = load_mtcnn(), load_scrfd()
     network = mtcnn is not None or scrfd is not None
     base = make_view(photo, 0, _UPRIGHT)
     found = _by_networks(base, min_size, mtcnn, scrfd)
-    found += _by_cascades(_turned(base, 0, _CASCADE_UPRIGHT), min_size, step=1.0)
+    if detector is not None:
+        found += detect_styleid(detector, base, min_size)
+    found += _by_cascades(turned(base, 0, _CASCADE_UPRIGHT), min_size, step=1.0)
     for angle in _TURNS:
         if network:
-            found += _by_networks(_turned(base, angle, _TURNED), min_size, mtcnn, scrfd)
+            found += _by_networks(turned(base, angle, _TURNED), min_size, mtcnn, scrfd)
     for angle in () if network else _CASCADE_TURNS:
-        found += _by_cascades(_turned(base, angle, _CASCADE_TURNED), min_size, step=1.5)
+        found += _by_cascades(turned(base, angle, _CASCADE_TURNED), min_size, step=1.5)
     height, width = photo.shape[1:]
     return [c for c in found if -0.5 <= c.centre[0] <= width - 0.5 and -0.5 <= c.centre[1] <= height - 0.5]
-
-
-def _turned(base: View, angle: float, longest: int) -> View:
-    """The base view turned by angle and shrunk, with its map to the photograph."""
-    view = make_view(base.image, angle, longest)
-    corner = _warp.apply(base.to_photo, view.to_photo[:, 2])
-    return View(
-        view.image, np.concatenate([base.to_photo[:, :2] @ view.to_photo[:, :2], corner[:, None]], 1), angle
-    )
 
 
 def _by_networks(view: View, min_size: float, mtcnn: Mtcnn | None, scrfd: Any | None) -> list[Candidate]:

@@ -22,8 +22,9 @@ __all__ = ["detect_faces"]
 # Belief from which a candidate is a face. Measured on photographs with and without people (benchmarks/detectors.py):
 # faces lie at 0.9 and above but for covered or cut ones, what is no face rarely reaches 0.75.
 _FACE = 0.8
-# SCRFD's own working point.
-_SCRFD_FACE = 0.5
+# Scores from which one detector's word is enough: SCRFD's own working point; that of this project's detector, above
+# anything that it sees in pictures without people (benchmarks/detectors.py).
+SURE = {"scrfd": 0.5, "styleid": 0.9}
 # The landmark net has only seen rendered faces: its word weighs little beside the other networks'.
 # What agreement adds: the cascades' windows (they see faces in gravel, too), and each further turn of a network.
 _VOTES_WEIGHT, _VIEW_WEIGHT, _NET_WEIGHT = 0.15, 0.05, 0.1
@@ -42,6 +43,7 @@ def detect_faces(
     image: torch.Tensor,
     *,
     landmark_net: nn.Module | None,
+    detector: nn.Module | None,
     boxes: Sequence[tuple[float, float, float, float]] | None = None,
     min_size: float = 16.0,
 ) -> list[Face]:
@@ -49,7 +51,8 @@ def detect_faces(
 
     Any in-plane rotation is found. A face counts as soon as one detector is sure or several agree.
     landmark_net: [N, 3, 96, 96] in [-1, 1] -> points [N, 5, 2] in units of the crop and face scores [N]; without it
-    only MTCNN's and SCRFD's landmarks are used. boxes: (x0, y0, x1, y1) in pixels; then each is a face, whatever
+    only the detectors' own landmarks are used. detector: this project's own, see `networks.detector`; without it
+    profiles and slanted faces are found less often. boxes: (x0, y0, x1, y1) in pixels; then each is a face, whatever
     the networks think of it, and nothing else is sought. min_size: smallest face from brow to chin in pixels; at
     least 0.6 % of the photograph's longer side.
     """
@@ -59,7 +62,7 @@ def detect_faces(
         if boxes is not None:
             faces = [_from_box(photo, box, landmark_net) for box in boxes]
         else:
-            groups = group(search(photo, min_size))
+            groups = group(search(photo, min_size, detector))
             judged = (_judge(photo, members, landmark_net) for members in groups)
             faces = _without_doubles([face for face in judged if face is not None])
     return _reading_order(faces)
@@ -68,21 +71,21 @@ def detect_faces(
 def _judge(photo: torch.Tensor, members: list[Candidate], landmark_net: nn.Module | None) -> Face | None:
     """The face that a group of candidates means, or None if too little speaks for it."""
     networks = [member for member in members if member.detector not in _CASCADES]
-    votes = max((member.votes for member in members if member.detector in _CASCADES), default=0)
+    windows = [member for member in members if member.detector in _CASCADES]
+    votes = max((member.votes for member in windows), default=0)
     mtcnn = load_mtcnn()
-    if networks:
-        # Turned views see false faces in true ones: the best few of one place each get their second look.
-        looks = [
-            look_again(photo, one, mtcnn=mtcnn, landmark_net=landmark_net) for one in networks[:_MOST_LOOKS]
-        ]
-        first, look = max(
-            zip(networks, looks, strict=False), key=lambda pair: _belief(*pair, len(networks), votes)
-        )
-    elif mtcnn is not None and votes < _FEWEST_VOTES:
+    # Turned views see false faces in true ones: the best few of one place each get their second look.
+    looks = [
+        (one, look_again(photo, one, mtcnn=mtcnn, landmark_net=landmark_net))
+        for one in networks[:_MOST_LOOKS]
+    ]
+    alone = all(member.detector == "styleid" for member in networks)
+    if alone and windows and (mtcnn is None or votes >= _FEWEST_VOTES):
+        look = look_again(photo, windows[0], mtcnn=mtcnn, landmark_net=landmark_net, sides=_LOOK_SIDES)
+        looks.append((windows[0], look))
+    if not looks:
         return None
-    else:
-        first = members[0]
-        look = look_again(photo, first, mtcnn=mtcnn, landmark_net=landmark_net, sides=_LOOK_SIDES)
+    first, look = max(looks, key=lambda pair: _belief(*pair, len(networks), votes))
     belief = _belief(first, look, len(networks), votes)
     if belief < _FACE:
         return None
@@ -92,7 +95,7 @@ def _judge(photo: torch.Tensor, members: list[Candidate], landmark_net: nn.Modul
 def _belief(first: Candidate, look: Look, views: int, votes: int) -> float:
     """0..1: the mean opinion of the networks that looked, raised by agreement of further views and of windows."""
     agreement = _VOTES_WEIGHT * score_of_votes(votes) + _VIEW_WEIGHT * min(2, max(0, views - 1))
-    if first.detector == "scrfd" and first.score >= _SCRFD_FACE:
+    if first.score >= SURE.get(first.detector, math.inf):
         return min(1.0, max(first.score, _FACE))
     if look.onet is None:
         # Only cascades are here: they count in full, and the landmark net decides where they hesitate.

@@ -107,6 +107,7 @@ class FamilyEntry:
     recogniser: RecogniserEntry
     judge: RecogniserEntry
     landmarks: str | None = None
+    detector: str | None = None
     segmentation_encoder: str | None = None
     parser: str | None = None
     attributes: str | None = None

@@ -13,7 +13,7 @@ __all__ = ["FamilyPlan", "plan_family"]
 
 # Parts that see pictures may be another family's. Parts that read or write codes may not: codes of one generator mean
 # nothing to another.
-_LENT = ("recogniser", "judge", "landmarks", "parser", "attributes")
+_LENT = ("recogniser", "judge", "landmarks", "detector", "parser", "attributes")
 _CODES = ("segmentation_encoder", "ranking", "swapper")
 
 
@@ -39,9 +39,10 @@ def plan_family(name: str) -> FamilyPlan:
         part, problem = _own(getattr(entry, role))
         if problem is not None and spare is not None:
             lent = getattr(spare, role)
-            notes.append(
-                f"{_spoken(role)}: {_named(lent)} of the family {entry.fallback!r} stands in. {problem}"
-            )
+            if lent is not None:
+                notes.append(
+                    f"{_spoken(role)}: {_named(lent)} of the family {entry.fallback!r} stands in. {problem}"
+                )
             part = lent
         changes[role] = part
     for role in _CODES:
