@@ -15,11 +15,12 @@ from styleid.faces.detect import SURE
 from styleid.networks import load_network
 from styleid.networks.detector import STRIDE, DetectorConfig, FaceDetector, cell_middles
 
+SPOT = torch.tensor([100.0, 60.0])
 UPRIGHT = torch.tensor([[-10.0, -12], [10, -12], [0, 0], [-7, 10], [7, 10]])
 
 
 class OneFace(nn.Module):
-    """Believes in one face of 44 pixels where the full, upright `with_spot()` is bright."""
+    """Believes in one face of 44 pixels where the upright `with_spot()` is bright, in full and in half size."""
 
     def __init__(self, belief: float) -> None:
         super().__init__()
@@ -27,10 +28,11 @@ class OneFace(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         rows, columns = (n // STRIDE for n in x.shape[2:])
-        belief = torch.zeros(1, rows, columns)
-        if x.shape[2] == 160 and x[0, 0, 60, 100] > 0:
-            belief[0, 7, 12] = self.belief
-        return belief, cell_middles(rows, columns)[None, :, :, None] + UPRIGHT
+        belief, scale = torch.zeros(1, rows, columns), x.shape[2] / 160
+        column, row = (SPOT * scale).int().tolist()
+        if scale in (1.0, 0.5) and x[0, 0, row, column] > 0:
+            belief[0, row // STRIDE, column // STRIDE] = self.belief
+        return belief, ((SPOT + UPRIGHT) * scale).expand(1, rows, columns, 5, 2)
 
 
 def with_spot() -> Tensor:
@@ -49,7 +51,7 @@ def photo_of(array: np.ndarray) -> Tensor:
 
 
 def test_one_sure_detector_is_enough() -> None:
-    (face,) = detect_faces(with_spot(), landmark_net=None, detector=OneFace(SURE["styleid"]))
+    (face,) = detect_faces(with_spot(), landmark_net=None, detector=OneFace(SURE["styleid"] + 0.01))
     assert face.detector == "styleid"
     np.testing.assert_allclose(face.landmarks, UPRIGHT.numpy() + np.array([99.5, 59.5]), atol=0.01)
 
