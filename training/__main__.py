@@ -1,6 +1,6 @@
 """`python -m training --cache CACHE --checkpoints DIR`: train every network of the embedded family and export it.
 
-Runs on a CPU. Every part resumes from its checkpoint; a part whose checkpoint is complete is only evaluated. The
+Runs on a CPU or a GPU. Every part resumes from its checkpoint; a part whose checkpoint is complete is only evaluated. The
 shards are made by `python -m training.render`. With `--further` the networks in `models/` are trained on, at a quarter of
 the rates; their generator gets its texture only.
 """
@@ -42,12 +42,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--models", type=Path, default=Path(__file__).parents[1] / "models")
     parser.add_argument("--further", action="store_true", help="train the networks in --models further")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
     return parser.parse_args()
 
 
 def shipped(models: Path, name: str, kind: str) -> torch.nn.Module:
     """A network of `models/`, to be trained further."""
-    return read_weights(models / f"embedded-{name}.safetensors", kind).float()
+    return read_weights(models / f"embedded-{name}.safetensors", kind).float().to(torch.get_default_device())
 
 
 def train_helpers(heads: Heads, folder: Path, models: Path, further: bool):
@@ -131,6 +132,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options = arguments()
     torch.set_num_threads(options.threads)
+    torch.set_default_device(options.device)
     torch.set_flush_denormal(True)
     if options.shards:
         pack(options.shards, options.cache)
@@ -142,6 +144,7 @@ def main() -> None:
         options.models,
         lambda m: family(m).update({part.replace("-", "_"): f"embedded-{part}" for part in parts}),
     )
+    torch.set_default_device("cpu")
     rank_embedded(options.models)
 
 

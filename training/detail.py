@@ -100,7 +100,7 @@ class DetailTrainer:
         self.blocks.load_state_dict(self.mean.state_dict())
 
     def _step(self, batch: int, *, adversarial: bool) -> None:
-        index = self.heads.train[torch.randint(len(self.heads.train), (batch,)).numpy()]
+        index = self.heads.draw(batch)
         images, _ = self.heads.mirrored(
             self.heads.images(index, self.generator.size), None, torch.rand(batch) < 0.5
         )
