@@ -18,7 +18,7 @@ from styleid.networks.irse import IRSE
 from styleid.networks.mobilefacenet import MobileFaceNet
 
 from .data import Heads, pack
-from .detail import DetailTrainer, extended, grown
+from .detail import DetailTrainer, extended, fitted_codes, grown
 from .evaluate import evaluate_autoencoder
 from .export import Entry, edit_manifest, export, rounded
 from .generator import AutoencoderTrainer, Stage
@@ -107,14 +107,19 @@ def train_generator(
         trainer.train(STAGES)
         generator, encoder = trainer.mean_generator.eval(), trainer.mean_encoder.eval()
         fit_mapping(heads, generator, encoder, folder)
+    index, codes = fitted_codes(heads, generator, encoder, folder)
     if generator.size < heads.side:
         generator = grown(generator)
         encoder = extended(encoder, generator.num_layers)
-    DetailTrainer(heads, generator, encoder, parser, folder).train(DETAIL_STEPS)
+    DetailTrainer(heads, index, codes, generator, parser, folder).train(DETAIL_STEPS)
     rounded(generator)
     rounded(encoder)
     figures = evaluate_autoencoder(generator, encoder, judge, heads)
-    segmentation = rounded(train_segmentation(heads, generator, encoder, parser, folder))
+    if further:
+        segmentation = extended(shipped(models, "segmentation-encoder", "psp-seg"), generator.num_layers)
+    else:
+        segmentation = train_segmentation(heads, generator, encoder, parser, folder)
+    rounded(segmentation)
     for name, kind, net, text, measured in (
         ("generator", "stylegan2", generator, "W+ codes [N, L, 512]", figures),
         ("encoder", "psp", encoder, f"{CROP} in [-1, 1]", figures),
