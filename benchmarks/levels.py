@@ -1,10 +1,11 @@
 """What the levels buy: faces that pass the judge, attributes kept, size of the change, generator passes, and k, l, t.
 
-    python benchmarks/levels.py [--faces 40] [--set 16] [--photographs]
+    python benchmarks/levels.py [--faces 40] [--heads CACHE] [--set 16] [--photographs]
 
-Faces are random identities of the family with a seed that nothing was chosen on; `first` is the share that passes the judge
-with the candidate that the search prefers, before the judge was asked: the tuner's word alone. `worst named` is the level's
-named attribute that is kept least often. Photographs are those that installed packages ship.
+Faces are random identities of the family with a seed that nothing was chosen on, or rendered heads that no network was
+trained on; `first` is the share that passes the judge with the candidate that the search prefers, before the judge was
+asked: the tuner's word alone. `worst named` is the level's named attribute that is kept least often, `turn` the median angle
+in degrees between the head poses of source and output. Photographs are those that installed packages ship.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from styleid import Anonymizer
 from styleid.datasets import release_pictures
 from styleid.demo import EXAMPLES, example_photograph
+from styleid.faces import detect_faces
 from styleid.family import Family, load_family
-from styleid.metrics import attributes_preserved, identity_distance
+from styleid.metrics import attributes_preserved, identity_distance, pose_drift
 from styleid.pipeline.face import look_at
 from styleid.pipeline.probe import Prober
 from styleid.pipeline.propose import kept_by_level, proposals
@@ -43,10 +45,26 @@ def held_out(family: Family, count: int) -> Tensor:
     return F.interpolate(planes, size=(256, 256), mode="bicubic").clamp(0, 1).movedim(1, -1)
 
 
+def rendered(cache: Path, count: int) -> Tensor:
+    """Held-out rendered heads [N, S, S, 3], each of another person as far as there are."""
+    from training.data import Heads
+
+    heads = Heads.open(cache)
+    order = np.argsort(np.arange(len(heads.held_out)) % 5, kind="stable")
+    return (heads.images(heads.held_out[order[:count]], heads.side).movedim(1, -1) + 1) / 2
+
+
+def landmarks(crop: Tensor, family: Family) -> np.ndarray:
+    """Five points [5, 2] of an aligned crop [S, S, 3]."""
+    box = tuple(share * len(crop) for share in (0.2, 0.32, 0.8, 0.92))
+    (face,) = detect_faces(crop, landmark_net=family.landmarks, boxes=[box])
+    return face.landmarks
+
+
 def offered(
     family: Family, crop: Tensor, level: str, seed: int
-) -> Iterator[tuple[float, Tensor, Tensor, int, float]]:
-    """For each candidate of one face: the judge's distance, source and output attributes, passes, change."""
+) -> Iterator[tuple[float, Tensor, Tensor, int, float, Tensor]]:
+    """For each candidate of one face: the judge's distance, source and output attributes, passes, change, output."""
     named = LEVELS[level]
     settings = Settings(
         family=family, goal=make_goal(family), attempts=named.attempts, search=named.search, keeps=named.keeps,
@@ -58,15 +76,15 @@ def offered(
     for candidate in proposals(prober, settings):
         distance = float(identity_distance(view, family.judge.embed(candidate.composite)))
         now = family.attribute_confidences(candidate.composite)
-        yield distance, source.attributes, now, prober.passes, candidate.probe.change
+        yield distance, source.attributes, now, prober.passes, candidate.probe.change, candidate.composite[0]
 
 
 def level_row(family: Family, crops: Tensor, level: str) -> str:
     limits = {rate: stored_thresholds(family.judge.name)[rate] for rate in RATES}
     names, named = family.attributes.names, LEVELS[level].keeps
-    first, worn, kept, passes, changes = [], 0, [], [], []
+    first, worn, kept, passes, changes, turns = [], 0, [], [], [], []
     for number, crop in enumerate(crops):
-        for turn, (distance, before, now, count, change) in enumerate(
+        for turn, (distance, before, now, count, change, output) in enumerate(
             offered(family, crop, level, SEED + number)
         ):
             if turn == 0:
@@ -76,13 +94,15 @@ def level_row(family: Family, crops: Tensor, level: str) -> str:
                 kept.append(attributes_preserved(before, now)[0].numpy())
                 passes.append(count)
                 changes.append(change)
+                turns.append(pose_drift(landmarks(crop, family), landmarks(output, family))[0])
                 break
     share = [np.mean([d > limits[rate] for d in first]) * len(first) / len(crops) for rate in RATES]
     each = dict(zip(names, np.mean(kept, 0), strict=True))
     worst = min(((each[n], n) for n in named if n in each), default=(float("nan"), "-"))
     return (
         f"{level:8}{len(crops):6}{share[0]:10.3f}{share[1]:10.3f}{worn / len(crops):8.3f}{np.mean(kept):7.3f}"
-        f"{worst[0]:8.3f} {worst[1]:14}{np.mean(changes):8.4f}{np.mean(passes):7.1f}{max(passes):5}"
+        f"{worst[0]:8.3f} {worst[1]:14}{np.mean(changes):8.4f}{np.median(turns):6.1f}"
+        f"{np.mean(passes):7.1f}{max(passes):5}"
     )
 
 
@@ -123,16 +143,20 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--faces", type=int, default=40, help="held-out faces per level (%(default)s)")
+    parser.add_argument(
+        "--heads", type=Path, help="cache of training.render's heads, instead of random identities"
+    )
     parser.add_argument("--set", type=int, default=16, help="pictures of the set for k, l, t (%(default)s)")
     parser.add_argument(
         "--photographs", action="store_true", help="also the photographs of installed packages"
     )
     options = parser.parse_args()
     family = load_family()
-    crops = held_out(family, max(options.faces, options.set))
+    count = max(options.faces, options.set)
+    crops = rendered(options.heads, count) if options.heads else held_out(family, count)
     print(
         f"{'level':8}{'faces':>6}{'1st 1e-2':>10}{'1st 1e-3':>10}{'worn':>8}{'kept':>7}{'worst named':>23}"
-        f"{'change':>8}{'passes':>7}{'max':>5}"
+        f"{'change':>8}{'turn':>6}{'passes':>7}{'max':>5}"
     )
     with torch.no_grad():
         for level in LEVELS if options.faces else ():

@@ -1,6 +1,6 @@
 """`python -m training --cache CACHE --checkpoints DIR`: train every network of the embedded family and export it.
 
-Runs on a CPU. Every part resumes from its checkpoint; a part whose checkpoint is complete is only evaluated. The
+Runs on a CPU or a GPU. Every part resumes from its checkpoint; a part whose checkpoint is complete is only evaluated. The
 shards are made by `python -m training.render`, the face detector's heads by `python -m training.render --wide`. With
 `--further` the networks in `models/` are trained on, at a quarter of the rates; their generator gets its texture only.
 """
@@ -18,7 +18,7 @@ from styleid.networks.irse import IRSE
 from styleid.networks.mobilefacenet import MobileFaceNet
 
 from .data import Heads, pack
-from .detail import DetailTrainer, extended, grown
+from .detail import DetailTrainer, extended, fitted_codes, grown
 from .detector import evaluate_detector, train_detector
 from .evaluate import evaluate_autoencoder
 from .export import Entry, edit_manifest, export, rounded
@@ -47,12 +47,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--models", type=Path, default=Path(__file__).parents[1] / "models")
     parser.add_argument("--further", action="store_true", help="train the networks in --models further")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
     return parser.parse_args()
 
 
 def shipped(models: Path, name: str, kind: str) -> torch.nn.Module:
     """A network of `models/`, to be trained further."""
-    return read_weights(models / f"embedded-{name}.safetensors", kind).float()
+    return read_weights(models / f"embedded-{name}.safetensors", kind).float().to(torch.get_default_device())
 
 
 def train_helpers(heads: Heads, folder: Path, models: Path, further: bool):
@@ -122,14 +123,19 @@ def train_generator(
         trainer.train(STAGES)
         generator, encoder = trainer.mean_generator.eval(), trainer.mean_encoder.eval()
         fit_mapping(heads, generator, encoder, folder)
+    index, codes = fitted_codes(heads, generator, encoder, folder)
     if generator.size < heads.side:
         generator = grown(generator)
         encoder = extended(encoder, generator.num_layers)
-    DetailTrainer(heads, generator, encoder, parser, folder).train(DETAIL_STEPS)
+    DetailTrainer(heads, index, codes, generator, parser, folder).train(DETAIL_STEPS)
     rounded(generator)
     rounded(encoder)
     figures = evaluate_autoencoder(generator, encoder, judge, heads)
-    segmentation = rounded(train_segmentation(heads, generator, encoder, parser, folder))
+    if further:
+        segmentation = extended(shipped(models, "segmentation-encoder", "psp-seg"), generator.num_layers)
+    else:
+        segmentation = train_segmentation(heads, generator, encoder, parser, folder)
+    rounded(segmentation)
     for name, kind, net, text, measured in (
         ("generator", "stylegan2", generator, "W+ codes [N, L, 512]", figures),
         ("encoder", "psp", encoder, f"{CROP} in [-1, 1]", figures),
@@ -147,6 +153,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options = arguments()
     torch.set_num_threads(options.threads)
+    torch.set_default_device(options.device)
     torch.set_flush_denormal(True)
     if options.shards:
         pack(options.shards, options.cache)
@@ -160,6 +167,7 @@ def main() -> None:
         options.models,
         lambda m: family(m).update({part.replace("-", "_"): f"embedded-{part}" for part in parts}),
     )
+    torch.set_default_device("cpu")
     rank_embedded(options.models)
 
 

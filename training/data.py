@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["HELD_OUT", "MIRRORED_LABELS", "PERSON", "SIDE", "VISIBLE", "Heads", "pack"]
+__all__ = ["HELD_OUT", "MIRRORED_LABELS", "PERSON", "SIDE", "VISIBLE", "Heads", "here", "pack"]
 
 HELD_OUT = 120
 SIDE = 128  # pixels a side of the pictures that all networks but the generator's last block are trained on
@@ -28,6 +28,11 @@ VISIBLE = torch.cat([3.0 * torch.arange(1.0, 101.0) ** -0.85, torch.ones(39)])
 MIRRORED_LABELS = torch.tensor(
     [0, 1, 2, 3, 5, 4, 7, 6, 9, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18], dtype=torch.uint8
 )
+
+
+def here(array: np.ndarray) -> Tensor:
+    """The array as a tensor where new tensors are made."""
+    return torch.from_numpy(np.ascontiguousarray(array)).to(torch.get_default_device())
 
 
 def pack(shards: Path, out: Path) -> int:
@@ -70,6 +75,10 @@ class Heads:
         names = tuple((folder / "names.txt").read_text(encoding="utf-8").split())
         return cls(**arrays, names=names, train=np.nonzero(~held)[0], held_out=np.nonzero(held)[0])
 
+    def draw(self, count: int) -> np.ndarray:
+        """`count` random training pictures, by their numbers."""
+        return self.train[torch.randint(len(self.train), (count,), device="cpu").numpy()]
+
     @property
     def side(self) -> int:
         """Pixels a side of the rendered pictures."""
@@ -77,28 +86,28 @@ class Heads:
 
     def images(self, index: np.ndarray, size: int = SIDE) -> Tensor:
         """`[B,3,size,size]` float in [-1, 1]; `size` divides the rendered one."""
-        pixels = torch.from_numpy(self.img[np.asarray(index)])  # [B, S, S, 3]
+        pixels = here(self.img[np.asarray(index)])  # [B, S, S, 3]
         pixels = pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
         return pixels if size == self.side else F.avg_pool2d(pixels, self.side // size)
 
     def labels(self, index: np.ndarray, size: int = SIDE) -> Tensor:
         """`[B,size,size]` uint8 class labels: of each square of pixels the one at its centre."""
         step = self.side // size
-        return torch.from_numpy(self.lab[np.asarray(index)][:, step // 2 :: step, step // 2 :: step])
+        return here(self.lab[np.asarray(index)][:, step // 2 :: step, step // 2 :: step])
 
     def attributes(self, index: np.ndarray) -> Tensor:
         """`[B,A]` float, 0 or 1."""
-        return torch.from_numpy(self.att[np.asarray(index)]).float()
+        return here(self.att[np.asarray(index)]).float()
 
     def person(self, index: np.ndarray) -> Tensor:
         """`[B,139]` parameters of the person, standardised over the training set."""
-        values = torch.from_numpy(np.asarray(self.vec[np.asarray(index)])).float()
-        train = torch.from_numpy(np.asarray(self.vec[self.train[::5]])).float()
+        values = here(self.vec[np.asarray(index)]).float()
+        train = here(self.vec[self.train[::5]]).float()
         return (values - train.mean(0)) / train.std(0).clamp(min=1e-3)
 
     def landmarks(self, index: np.ndarray) -> Tensor:
         """`[B,5,2]` (x, y) in 0..1 of the picture."""
-        return torch.from_numpy(self.lm5[np.asarray(index)]).float() / self.side
+        return here(self.lm5[np.asarray(index)]).float() / self.side
 
     def same_identity(self, index: int) -> np.ndarray:
         """The other pictures of the person in picture `index`."""
@@ -109,5 +118,7 @@ class Heads:
         """Mirror the samples where `flip` [B] is true, labels with their sides exchanged."""
         images = torch.where(flip[:, None, None, None], images.flip(3), images)
         if labels is not None:
-            labels = torch.where(flip[:, None, None], MIRRORED_LABELS[labels.flip(2).long()], labels)
+            labels = torch.where(
+                flip[:, None, None], MIRRORED_LABELS.to(labels.device)[labels.flip(2).long()], labels
+            )
         return images, labels

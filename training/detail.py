@@ -1,7 +1,8 @@
 """Grows the trained generator to twice its size, and teaches its upper blocks the texture of the full resolution.
 
 Everything up to 32 pixels is frozen, and so are the encoder and all codes: layout and identity stay. The blocks above
-see crops of the full resolution, because texture is local, and get noise, because it is random.
+see crops of the full resolution, because texture is local. The codes are refined ones, as in use: what a code does not say
+can only be learned as a blur.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,14 +23,16 @@ from .adversary import ProjectedDiscriminator, hinge_discriminator, hinge_fake_i
 from .data import Heads
 from .loop import FURTHER, Run, averaged, cosine, update_average
 
-__all__ = ["DetailTrainer", "extended", "grown"]
+__all__ = ["DetailTrainer", "extended", "fitted_codes", "grown"]
 
+HEADS, FIT_STEPS, FIT_RATE, NEAR = 320, 16, 0.1, 0.02  # heads whose codes are refined, and how
 FROZEN = 32  # pixels a side of the last frozen block
 CROP = 16  # side of a crop in pixels of that block
 MARGIN = 8  # pixels at a crop's border that are wrong, for want of their neighbours
+WHOLE = 4  # every fourth step sees whole pictures, a quarter as many: crops have no true borders
 RATE = 2e-3
 # Weights: of colours at a quarter and half the size and in full, of the parser's features, of the discriminator.
-COLOURS, FEATURES, ADVERSARY = (1.0, 0.5, 0.25), 0.7, 0.25
+COLOURS, FEATURES, ADVERSARY = (1.0, 0.5, 0.5), 1.0, 0.1
 
 
 def grown(generator: Generator) -> Generator:
@@ -55,27 +59,65 @@ def extended(encoder: Encoder, layers: int) -> Encoder:
     return net.eval()
 
 
+def fitted_codes(
+    heads: Heads, generator: Generator, encoder: Encoder, folder: Path, count: int = HEADS
+) -> tuple[np.ndarray, Tensor]:
+    """Numbers of `count` training heads, and their refined codes `[count,L,512]`; kept in `folder`."""
+    index = heads.train[:: max(1, len(heads.train) // count)][:count]
+    path = folder / "fitted-codes.pt"
+    if path.exists():
+        return index, torch.load(path, weights_only=True).to(torch.get_default_device())
+    for frozen in (generator, encoder):
+        frozen.eval().requires_grad_(False)
+    parts = []
+    for start in range(0, len(index), 8):
+        images = heads.images(index[start : start + 8], generator.size)
+        parts.append(_fit(generator, images, encoder(images)))
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save(torch.cat(parts), path)
+    return index, torch.cat(parts)
+
+
+def _fit(generator: Generator, images: Tensor, codes: Tensor) -> Tensor:
+    """`styleid.latent.refine_codes` for a batch."""
+    move = torch.zeros_like(codes, requires_grad=True)
+    optimiser = torch.optim.Adam([move], FIT_RATE, betas=(0.9, 0.99))
+    for step in range(FIT_STEPS):
+        optimiser.param_groups[0]["lr"] = FIT_RATE * min(1.0, (FIT_STEPS - step) / (0.3 * FIT_STEPS))
+        difference = generator.synthesis(codes + move, noise="none") - images
+        loss = sum(F.avg_pool2d(difference, pool).abs().mean() for pool in (1, 2, 4, 8))
+        optimiser.zero_grad(set_to_none=True)
+        (len(images) * (loss + NEAR * move.square().mean())).backward()
+        optimiser.step()
+    return (codes + move).detach()
+
+
 class DetailTrainer:
     """Holds the networks of the run; `train()` resumes where it was stopped."""
 
     def __init__(
-        self, heads: Heads, generator: Generator, encoder: Encoder, parser: UNetParser, folder: Path, *, seed: int = 91
+        self, heads: Heads, index: np.ndarray, codes: Tensor, generator: Generator, parser: UNetParser, folder: Path, *,
+        seed: int = 91,
     ) -> None:  # fmt: skip
+        """`index` are the numbers of heads, `codes` `[len(index),K,512]` theirs; a last layer serves for missing ones."""
         torch.manual_seed(seed)
-        self.heads, self.generator, self.encoder, self.parser = heads, generator, encoder, parser
+        self.heads, self.index, self.generator, self.parser = heads, index, generator, parser
+        self.codes = torch.cat(
+            [codes, codes[:, -1:].expand(-1, generator.num_layers - codes.shape[1], -1)], 1
+        )
         self.folder, self.seed = folder, seed
-        for frozen in (generator, encoder, parser):
+        for frozen in (generator, parser):
             frozen.eval().requires_grad_(False)
         self.blocks = nn.ModuleList()
         for block in generator.blocks():
             if block.size > FROZEN:
                 self.blocks.append(nn.ModuleList([block.up, block.conv, block.to_rgb]))
         self.blocks.requires_grad_(True)
-        self.discriminator = ProjectedDiscriminator((3, *parser.config.widths))
+        self.discriminator = ProjectedDiscriminator(parser.config.widths)
         self.mean = averaged(self.blocks)
         self.optimiser = torch.optim.Adam(
             [
-                {"params": list(block.parameters()), "rate": RATE * (1 if block is self.blocks[-1] else FURTHER)}
+                {"params": list(block.parameters()), "rate": RATE * (1 if block is self.blocks[-1] else 2 * FURTHER)}
                 for block in self.blocks
             ],
             RATE, betas=(0.0, 0.99),
@@ -95,29 +137,27 @@ class DetailTrainer:
             for group in self.optimiser.param_groups:
                 group["lr"] = group["rate"] * factor
             self.optimiser_d.param_groups[0]["lr"] = RATE * max(factor, 0.1)
-            self._step(batch, adversarial=step > 0.05 * steps)
+            whole = step % WHOLE == 0
+            self._step(batch // 4 if whole else batch, whole=whole, adversarial=step > 0.05 * steps)
             update_average(self.mean, self.blocks, min(0.995, (step + 1) / (step + 15)))
         self.blocks.load_state_dict(self.mean.state_dict())
 
-    def _step(self, batch: int, *, adversarial: bool) -> None:
-        index = self.heads.train[torch.randint(len(self.heads.train), (batch,)).numpy()]
-        images, _ = self.heads.mirrored(
-            self.heads.images(index, self.generator.size), None, torch.rand(batch) < 0.5
-        )
+    def _step(self, batch: int, *, whole: bool, adversarial: bool) -> None:
+        chosen = torch.randint(len(self.index), (batch,), device="cpu")
+        images, codes = self.heads.images(self.index[chosen.numpy()], self.generator.size), self.codes[chosen]
         with torch.no_grad():
-            codes = self.encoder(images)
-            invented = self.generator.mapping(torch.randn(batch // 2, codes.shape[2]))[:, None].expand(
-                -1, codes.shape[1], -1
-            )
-            codes = torch.cat([codes, invented])
             x, rgb = self._lower(codes)
-        x, rgb, target = self._cropped(x, rgb, images)
-        pictures = self._upper(x, rgb, codes)[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
+        if whole:
+            target, pictures = images, self._upper(x, rgb, codes)
+        else:
+            x, rgb, target = self._cropped(x, rgb, images)
+            inner = slice(MARGIN, -MARGIN)
+            target, pictures = target[:, :, inner, inner], self._upper(x, rgb, codes)[:, :, inner, inner]
         with torch.no_grad():
             real = self._features(target)
         fake = self._features(pictures)
-        like = perceptual_distance([f[:batch] for f in fake[1:]], real[1:])
-        loss = self._colours(pictures[:batch], target) + FEATURES * like
+        like = perceptual_distance(fake, real)
+        loss = self._colours(pictures, target) + FEATURES * like
         self.discriminator.requires_grad_(False)
         if adversarial:
             loss = loss + ADVERSARY * hinge_fake_is_real(self.discriminator(fake))
@@ -145,37 +185,30 @@ class DetailTrainer:
             rgb = block.to_rgb(x, codes[:, block.layer + 2], rgb)
         return x, rgb
 
-    def _cropped(self, x: Tensor, rgb: Tensor, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The same random crop of features, colours and pictures, another for each sample."""
-        scale = self.generator.size // FROZEN
-        corners = torch.randint(0, FROZEN - CROP + 1, (len(x), 2)).tolist()
-        parts = [(slice(r, r + CROP), slice(c, c + CROP)) for r, c in corners]
-        full = [
-            (
-                slice(r * scale + MARGIN, (r + CROP) * scale - MARGIN),
-                slice(c * scale + MARGIN, (c + CROP) * scale - MARGIN),
-            )
-            for r, c in corners[: len(images)]
-        ]
-        return (
-            torch.stack([one[:, rows, cols] for one, (rows, cols) in zip(x, parts, strict=True)]),
-            torch.stack([one[:, rows, cols] for one, (rows, cols) in zip(rgb, parts, strict=True)]),
-            torch.stack([one[:, rows, cols] for one, (rows, cols) in zip(images, full, strict=True)]),
-        )
+    def _cropped(self, *maps: Tensor) -> list[Tensor]:
+        """The same random crops of maps `[N,C,S,S]` of any size, another for each sample."""
+        corners = torch.randint(0, FROZEN - CROP + 1, (len(maps[0]), 2)).tolist()
+        crops = []
+        for whole in maps:
+            scale = whole.shape[-1] // FROZEN
+            side = CROP * scale
+            parts = [
+                sample[:, row * scale : row * scale + side, column * scale : column * scale + side]
+                for sample, (row, column) in zip(whole, corners, strict=True)
+            ]
+            crops.append(torch.stack(parts))
+        return crops
 
     def _upper(self, x: Tensor, rgb: Tensor, codes: Tensor) -> Tensor:
         first = self.generator.num_layers - 2 * len(self.blocks) - 1
         for number, (up, conv, to_rgb) in enumerate(self.blocks):
             layer = first + 2 * number
-            side = 2 * x.shape[-1]
-            x = up(x, codes[:, layer], torch.randn(len(x), 1, side, side))
-            x = conv(x, codes[:, layer + 1], torch.randn(len(x), 1, side, side))
+            x = conv(up(x, codes[:, layer], None), codes[:, layer + 1], None)
             rgb = to_rgb(x, codes[:, layer + 2], rgb)
         return rgb
 
     def _features(self, images: Tensor) -> list[Tensor]:
-        """The picture itself and the parser's features of it."""
-        return [images, *self.parser.features((images + 1) / 2)]
+        return self.parser.features((images + 1) / 2)
 
     @staticmethod
     def _colours(pictures: Tensor, target: Tensor) -> Tensor:

@@ -138,7 +138,7 @@ class AutoencoderTrainer:
 
     def _step(self, step: int, *, adversarial: bool) -> None:
         stage = self.stage
-        index = self.heads.train[torch.randint(len(self.heads.train), (stage.batch,)).numpy()]
+        index = self.heads.draw(stage.batch)
         gated = stage.gates and step % 2 == 0
         if gated:
             index = self._with_partners(index)
@@ -150,7 +150,7 @@ class AutoencoderTrainer:
         target = (
             images if stage.size == images.shape[-1] else F.avg_pool2d(images, images.shape[-1] // stage.size)
         )
-        weight = REGION[labels.long()][:, None]
+        weight = REGION.to(labels.device)[labels.long()][:, None]
         weight = F.avg_pool2d(weight, weight.shape[-1] // stage.size)
         self.encoder.train()
         if stage.gates:  # statistics of so few samples are noise: those of the first stage stay

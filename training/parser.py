@@ -64,7 +64,7 @@ def train_parser(
     run = Run("parser", folder, steps, state, lambda: evaluate_parser(mean, heads, 48), seed=seed)
     for step in run.steps():
         optimiser.param_groups[0]["lr"] = rate * cosine(step / steps)
-        index = heads.train[torch.randint(len(heads.train), (BATCH,)).numpy()]
+        index = heads.draw(BATCH)
         image, label = heads.mirrored(heads.images(index), heads.labels(index), torch.rand(BATCH) < 0.5)
         size = 64 if step % 3 == 0 else 128
         image, label, _ = warp(image, degrees=12, scale=(0.85, 1.2), shift=0.05, labels=label, size=size)

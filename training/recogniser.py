@@ -20,7 +20,7 @@ from styleid.networks.irse import IRSE, IRSEConfig
 from styleid.networks.mobilefacenet import MobileFaceNet, MobileFaceNetConfig
 
 from .augment import erase, photometric, warp
-from .data import PERSON, VISIBLE, Heads
+from .data import PERSON, VISIBLE, Heads, here
 from .generator import identity_crop
 from .loop import FURTHER, Run, averaged, cosine, update_average
 
@@ -85,13 +85,14 @@ class ParameterHead(nn.Module):
 
     def regression(self, embedding: Tensor, person: Tensor) -> Tensor:
         """Squared error of the standardised parameters `[N,139]`; the factor undoes the embedding's unit length."""
-        weight = VISIBLE.clamp(max=1) / VISIBLE.clamp(max=1).mean()
+        weight = VISIBLE.to(person.device).clamp(max=1)
+        weight = weight / weight.mean()
         return (weight * (self.person(embedding * 16) - person).square()).mean()
 
     def forward(self, embedding: Tensor, persons: Tensor, label: Tensor, margin: float) -> Tensor:
         """Logits `[N,2C]` over `persons` [C,139], of which `label` [N] are the right ones, and as many invented ones."""
         others = torch.stack([column[torch.randperm(len(column))] for column in persons.t()], 1)
-        centres = F.normalize(self.centre(torch.cat([persons, others]) * VISIBLE))
+        centres = F.normalize(self.centre(torch.cat([persons, others]) * VISIBLE.to(persons.device)))
         cosine_ = embedding @ centres.t()  # [N, 2C]
         own = cosine_.gather(1, label[:, None]).clamp(-1 + 1e-5, 1 - 1e-5)
         moved = torch.cos(torch.acos(own) + margin) if self.recipe.angular else own - margin
@@ -111,7 +112,7 @@ def verification(net: nn.Module, heads: Heads, index: np.ndarray | None = None) 
     """Held-out verification: TAR at FAR 1e-2 and 1e-3, and the L2 distance threshold at FAR 1e-3."""
     index = heads.held_out if index is None else index
     embedding = embed_all(net, heads, index)
-    ident = torch.from_numpy(np.asarray(heads.ident[index]))
+    ident = here(heads.ident[index])
     distance = torch.cdist(embedding, embedding)
     upper = torch.triu(torch.ones_like(distance, dtype=torch.bool), 1)
     same = (ident[:, None] == ident[None]) & upper
@@ -135,7 +136,7 @@ def train_recogniser(
     mean = averaged(net)
     head = ParameterHead(recipe)
     person = heads.person(np.arange(len(heads.ident))).clamp(-4, 4)
-    first = torch.from_numpy(np.unique(heads.ident[heads.train], return_index=True)[1])
+    first = here(np.unique(heads.ident[heads.train], return_index=True)[1])
     everybody = person[heads.train][first]  # [persons, 139]
     optimiser = torch.optim.AdamW(
         [
@@ -151,7 +152,7 @@ def train_recogniser(
         settled = start is None or progress > 0.08
         for group in optimiser.param_groups:
             group["lr"] = group["rate"] * cosine(progress)
-        index = heads.train[torch.randint(len(heads.train), (recipe.batch,)).numpy()]
+        index = heads.draw(recipe.batch)
         images, _ = heads.mirrored(heads.images(index), None, torch.rand(recipe.batch) < 0.5)
         images, _, _ = warp(images, degrees=6, scale=(0.92, 1.08), shift=0.025)
         images = erase(photometric(images, recipe.photometric), recipe.erase)
@@ -173,7 +174,7 @@ def train_recogniser(
 def candidates(ident: np.ndarray, person: Tensor, everybody: Tensor) -> tuple[Tensor, Tensor]:
     """The persons of a batch, each once, and `NEGATIVES` others `[C,139]`; which of them each picture shows `[N]`."""
     _, first, label = np.unique(ident, return_index=True, return_inverse=True)
-    own = person[torch.from_numpy(first)]
+    own = person[here(first)]
     others = everybody[torch.randperm(len(everybody))[: NEGATIVES + len(own)]]
     twice = (others[:, None] == own[None]).all(2).any(1)
-    return torch.cat([own, others[~twice][:NEGATIVES]]), torch.from_numpy(label)
+    return torch.cat([own, others[~twice][:NEGATIVES]]), here(label)

@@ -60,7 +60,7 @@ def train_landmarks(
     run = Run("landmarks", folder, steps, state, lambda: evaluate_landmarks(mean, heads), seed=seed)
     for step in run.steps():
         optimiser.param_groups[0]["lr"] = rate * cosine(step / steps)
-        index = heads.train[torch.randint(len(heads.train), (batch,)).numpy()]
+        index = heads.draw(batch)
         flip = torch.rand(batch) < 0.5
         images, _ = heads.mirrored(heads.images(index), None, flip)
         points = heads.landmarks(index)
@@ -118,7 +118,7 @@ def train_attributes(
     )
     for step in run.steps():
         optimiser.param_groups[0]["lr"] = rate * cosine(step / steps)
-        index = heads.train[torch.randint(len(heads.train), (batch,)).numpy()]
+        index = heads.draw(batch)
         images, _ = heads.mirrored(heads.images(index), None, torch.rand(batch) < 0.5)
         images, _, _ = warp(images, degrees=6, scale=(0.92, 1.08), shift=0.025, size=net.input_size)
         net.train()

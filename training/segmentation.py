@@ -52,7 +52,7 @@ def train_segmentation(
     )
     for step in run.steps():
         optimiser.param_groups[0]["lr"] = 1e-3 * cosine(step / steps)
-        index = heads.train[torch.randint(len(heads.train), (batch,)).numpy()]
+        index = heads.draw(batch)
         images, labels = heads.mirrored(heads.images(index), heads.labels(index), torch.rand(batch) < 0.5)
         net.train()
         with torch.no_grad():

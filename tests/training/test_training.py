@@ -14,7 +14,7 @@ from styleid.networks.stylegan2 import Generator, GeneratorConfig
 from styleid.networks.unet import ParserConfig, UNetParser
 from training.augment import backdrop, erase, photometric, warp
 from training.data import PERSON, Heads
-from training.detail import DetailTrainer, extended, grown
+from training.detail import DetailTrainer, extended, fitted_codes, grown
 from training.generator import AutoencoderTrainer, Stage, identity_crop
 from training.loop import Run, cosine
 from training.mapping import energy_distance
@@ -213,6 +213,16 @@ def test_growing_keeps_the_picture() -> None:
     assert difference.abs().mean() < 0.3 * before.std()
 
 
+def test_fitted_codes_are_nearer_to_the_picture(heads: Heads, tmp_path: Path) -> None:
+    generator, encoder = small_autoencoder()
+    index, codes = fitted_codes(heads, generator, encoder, tmp_path, count=8)
+    images = heads.images(index, 64)
+    with torch.no_grad():
+        before, after = ((generator.synthesis(w) - images).abs().mean() for w in (encoder(images), codes))
+    assert after < before
+    assert torch.equal(fitted_codes(heads, generator, encoder, tmp_path, count=8)[1], codes)
+
+
 def test_texture_is_learned_above_the_frozen_blocks(heads: Heads, tmp_path: Path) -> None:
     generator, encoder = small_autoencoder()
     large = grown(generator)
@@ -220,7 +230,8 @@ def test_texture_is_learned_above_the_frozen_blocks(heads: Heads, tmp_path: Path
         name: value.clone() for name, value in large.state_dict().items() if not name.startswith("noises")
     }
     parser = UNetParser(ParserConfig(widths=(4, 8, 8, 8, 8)))
-    DetailTrainer(heads, large, extended(encoder, large.num_layers), parser, tmp_path).train(3, batch=2)
+    index, codes = fitted_codes(heads, generator, encoder, tmp_path, count=4)
+    DetailTrainer(heads, index, codes, large, parser, tmp_path).train(3, batch=4)
     moved = {
         name
         for name, value in large.state_dict().items()
