@@ -159,8 +159,6 @@ def main() -> None:
         pack(options.shards, options.cache)
     heads = Heads.open(options.cache)
     parser, recogniser, judge = train_helpers(heads, options.checkpoints, options.models, options.further)
-    if options.wide:
-        train_face_detector(TurnedHeads.open(options.wide), options.checkpoints, options.models)
     train_generator(heads, options.checkpoints, options.models, parser, recogniser, judge, options.further)
     parts = ("generator", "encoder", "segmentation-encoder", "parser", "attributes", "landmarks", "detector")
     edit_manifest(
@@ -168,6 +166,8 @@ def main() -> None:
         lambda m: family(m).update({part.replace("-", "_"): f"embedded-{part}" for part in parts}),
     )
     torch.set_default_device("cpu")
+    if options.wide:
+        train_face_detector(TurnedHeads.open(options.wide), options.checkpoints, options.models)
     rank_embedded(options.models)
 
 
