@@ -2,7 +2,7 @@
 
 Everything up to 32 pixels is frozen, and so are the encoder and all codes: layout and identity stay. The blocks above
 see crops of the full resolution, because texture is local. The codes are refined ones, as in use: what a code does not say
-can only be learned as a blur.
+can only be learned as a blur. There is no adversary: at this length of training it painted red eyes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from styleid.networks.psp import Encoder, LastLayerEncoder
 from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
-from .adversary import ProjectedDiscriminator, hinge_discriminator, hinge_fake_is_real, perceptual_distance
+from .adversary import perceptual_distance
 from .data import Heads
 from .loop import FURTHER, Run, averaged, cosine, update_average
 
@@ -31,8 +31,8 @@ CROP = 16  # side of a crop in pixels of that block
 MARGIN = 8  # pixels at a crop's border that are wrong, for want of their neighbours
 WHOLE = 4  # every fourth step sees whole pictures, a quarter as many: crops have no true borders
 RATE = 2e-3
-# Weights: of colours at a quarter and half the size and in full, of the parser's features, of the discriminator.
-COLOURS, FEATURES, ADVERSARY = (1.0, 0.5, 0.5), 1.0, 0.1
+# Weights: of colours at a quarter and half the size and in full, and of the parser's features.
+COLOURS, FEATURES = (1.0, 0.5, 0.5), 1.5
 
 
 def grown(generator: Generator) -> Generator:
@@ -113,36 +113,30 @@ class DetailTrainer:
             if block.size > FROZEN:
                 self.blocks.append(nn.ModuleList([block.up, block.conv, block.to_rgb]))
         self.blocks.requires_grad_(True)
-        self.discriminator = ProjectedDiscriminator(parser.config.widths)
         self.mean = averaged(self.blocks)
         self.optimiser = torch.optim.Adam(
             [
                 {"params": list(block.parameters()), "rate": RATE * (1 if block is self.blocks[-1] else 2 * FURTHER)}
                 for block in self.blocks
             ],
-            RATE, betas=(0.0, 0.99),
+            RATE, betas=(0.5, 0.99),
         )  # fmt: skip
-        self.optimiser_d = torch.optim.Adam(self.discriminator.parameters(), RATE, betas=(0.0, 0.99))
 
     def train(self, steps: int, batch: int = 8) -> None:
         """Afterwards the generator holds the averaged blocks."""
-        state = {
-            "blocks": self.blocks, "mean": self.mean, "discriminator": self.discriminator, "optimiser": self.optimiser,
-            "optimiser_d": self.optimiser_d,
-        }  # fmt: skip
+        state = {"blocks": self.blocks, "mean": self.mean, "optimiser": self.optimiser}
         self.losses: dict[str, float] = {}
         run = Run("detail", self.folder, steps, state, lambda: self.losses, seed=self.seed)
         for step in run.steps():
             factor = cosine(step / steps)
             for group in self.optimiser.param_groups:
                 group["lr"] = group["rate"] * factor
-            self.optimiser_d.param_groups[0]["lr"] = RATE * max(factor, 0.1)
             whole = step % WHOLE == 0
-            self._step(batch // 4 if whole else batch, whole=whole, adversarial=step > 0.05 * steps)
+            self._step(batch // 4 if whole else batch, whole=whole)
             update_average(self.mean, self.blocks, min(0.995, (step + 1) / (step + 15)))
         self.blocks.load_state_dict(self.mean.state_dict())
 
-    def _step(self, batch: int, *, whole: bool, adversarial: bool) -> None:
+    def _step(self, batch: int, *, whole: bool) -> None:
         chosen = torch.randint(len(self.index), (batch,), device="cpu")
         images, codes = self.heads.images(self.index[chosen.numpy()], self.generator.size), self.codes[chosen]
         with torch.no_grad():
@@ -155,24 +149,12 @@ class DetailTrainer:
             target, pictures = target[:, :, inner, inner], self._upper(x, rgb, codes)[:, :, inner, inner]
         with torch.no_grad():
             real = self._features(target)
-        fake = self._features(pictures)
-        like = perceptual_distance(fake, real)
-        loss = self._colours(pictures, target) + FEATURES * like
-        self.discriminator.requires_grad_(False)
-        if adversarial:
-            loss = loss + ADVERSARY * hinge_fake_is_real(self.discriminator(fake))
-        self.discriminator.requires_grad_(True)
+        like = perceptual_distance(self._features(pictures), real)
+        colours = self._colours(pictures, target)
+        self.losses = {"features": like.item(), "colours": colours.item()}
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        (colours + FEATURES * like).backward()
         self.optimiser.step()
-        if adversarial:
-            loss_d = hinge_discriminator(
-                self.discriminator(real), self.discriminator([f.detach() for f in fake])
-            )
-            self.optimiser_d.zero_grad(set_to_none=True)
-            loss_d.backward()
-            self.optimiser_d.step()
-            self.losses = {"features": like.item(), "discriminator": loss_d.item()}
 
     def _lower(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Features and colours of the last frozen block."""
