@@ -57,7 +57,7 @@ def rendered(cache: Path, count: int) -> Tensor:
 def landmarks(crop: Tensor, family: Family) -> np.ndarray:
     """Five points [5, 2] of an aligned crop [S, S, 3]."""
     box = tuple(share * len(crop) for share in (0.2, 0.32, 0.8, 0.92))
-    (face,) = detect_faces(crop, landmark_net=family.landmarks, boxes=[box])
+    (face,) = detect_faces(crop, landmark_net=family.landmarks, detector=None, boxes=[box])
     return face.landmarks
 
 

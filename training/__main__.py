@@ -143,6 +143,13 @@ def train_generator(
          evaluate_segmentation(segmentation, generator, parser, heads, 200)),
     ):  # fmt: skip
         export(Entry(name=f"embedded-{name}", kind=kind, network=net, input=text, figures=measured), models)
+    edit_manifest(models, forget_codes)
+
+
+def forget_codes(manifest: dict) -> None:
+    """What was learned on the codes of an earlier generator is of no use to another: it is to be made again."""
+    for part in ("ranking", "swapper"):
+        family(manifest).pop(part, None)
 
 
 def family(manifest: dict) -> dict:
