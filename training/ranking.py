@@ -6,11 +6,13 @@ Without a file it ranks first, as `python -m styleid rank --pairs 40 --seed 97 -
 from __future__ import annotations
 
 import argparse
-import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from styleid.family import load_family
-from styleid.latent import load_ranking, rank_family, save_ranking
+from styleid.latent import Ranking, load_ranking, rank_family, save_ranking
 
 from .export import edit_manifest, register
 
@@ -19,6 +21,8 @@ __all__ = ["rank_embedded", "ship"]
 NAME = "embedded-ranking"
 PAIRS, SEED = 40, 97
 ALPHA = 1.2  # with equal weights windows that hide nobody score as well as those that do
+# Wider windows change more of the face. The narrowest one is shipped whose score is at most this share below the best.
+TOLERANCE = 0.1
 
 
 def rank_embedded(models: Path) -> None:
@@ -38,11 +42,20 @@ def rank_embedded(models: Path) -> None:
     file.unlink()
 
 
+def narrowest(ranking: Ranking) -> tuple[int, ...]:
+    """The narrowest window of layers that is nearly as good as the best of all widths."""
+    scores = ranking.window_scores.nan_to_num(nan=-torch.inf)
+    candidates = [ranking.best_window(width) for width in range(1, len(scores) + 1)]
+    enough = (1 - TOLERANCE) * scores.max()
+    return next(window for window in candidates if scores[len(window) - 1, window[0]] >= enough)
+
+
 def ship(file: Path, models: Path) -> None:
     """Put a ranking into `models` and into the manifest."""
     ranking = load_ranking(file)
+    ranking = replace(ranking, layers=narrowest(ranking))
     path = models / f"{NAME}.safetensors"
-    shutil.copyfile(file, path)
+    save_ranking(ranking, path)
     figures = {
         "identity_layers": " ".join(map(str, ranking.layers)),
         "pairs": int(ranking.provenance["pairs"]),

@@ -15,7 +15,9 @@ def test_a_ranking_is_registered_with_its_hash(tmp_path):
 
     file = tmp_path / "made.safetensors"
     how = {"pairs": "3", "estimator": "attribution"}
-    save_ranking(Ranking((2, 3), torch.rand(2, 8), torch.rand(8, 16), 32, how), file)
+    scores = torch.zeros(2, 8)
+    scores[1, 2] = 1.0  # the window of two layers that begins with layer 2
+    save_ranking(Ranking((2, 3), scores, torch.rand(8, 16), 32, how), file)
     models = tmp_path / "models"
     models.mkdir()
     ship(file, models)
@@ -29,3 +31,13 @@ def test_a_ranking_is_registered_with_its_hash(tmp_path):
         "block": 32,
         "estimator": "attribution",
     }
+
+
+def test_a_narrow_window_is_shipped_where_a_wide_one_is_hardly_better():
+    from training.ranking import narrowest
+
+    scores = torch.full((3, 6), 0.1)
+    scores[1, 4:], scores[2, 3:] = torch.nan, torch.nan  # windows that do not fit
+    scores[0, 4], scores[1, 3], scores[2, 2] = 0.5, 0.95, 1.0
+    ranking = Ranking((2, 3, 4), scores, torch.rand(6, 16), 32, {})
+    assert narrowest(ranking) == (3, 4)
