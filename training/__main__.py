@@ -32,7 +32,7 @@ from .scenes import TurnedHeads
 from .segmentation import evaluate_segmentation, train_segmentation
 
 STAGES = (Stage(size=64, steps=2290, batch=12, gates=False), Stage(size=128, steps=3650, batch=8, gates=True))
-DETAIL_STEPS = 900
+DETAIL_STEPS = 500
 CROP = "FFHQ-aligned RGB crop"
 
 
