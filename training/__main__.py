@@ -30,6 +30,7 @@ from .recogniser import JUDGE, RECOGNISER, train_recogniser, verification
 from .regressors import evaluate_landmarks, reliable, summary, train_attributes, train_landmarks
 from .scenes import TurnedHeads
 from .segmentation import evaluate_segmentation, train_segmentation
+from .swapper import swapper_embedded
 
 STAGES = (Stage(size=64, steps=2290, batch=12, gates=False), Stage(size=128, steps=3650, batch=8, gates=True))
 DETAIL_STEPS = 500
@@ -176,6 +177,7 @@ def main() -> None:
     if options.wide:
         train_face_detector(TurnedHeads.open(options.wide), options.checkpoints, options.models)
     rank_embedded(options.models)
+    swapper_embedded(options.checkpoints, options.models)
 
 
 if __name__ == "__main__":

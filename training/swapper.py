@@ -21,25 +21,21 @@ from styleid.swapper.measure import kept_at
 
 from .export import Entry, edit_manifest, export, rounded
 
-__all__ = ["main"]
+__all__ = ["swapper_embedded"]
 
 WEIGHTS = Weights(lambda_w=0.3, lambda_latent=0.3, lambda_id=3.0, lambda_attr=0.6, margin=0.4)
 RATE = 2.0
 STEPS, EVERY, DECODE_EVERY, EXAMPLES, HELD_OUT = 200, 50, 2, 240, 64
 
 
-def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    parser = argparse.ArgumentParser(prog="python -m training.swapper", description=__doc__)
-    parser.add_argument("--checkpoints", type=Path, required=True)
-    parser.add_argument("--models", type=Path, default=Path(__file__).parents[1] / "models")
-    options = parser.parse_args()
+def swapper_embedded(checkpoints: Path, models: Path) -> None:
+    """Train, compare and export the SwapperNet of the exported family."""
     family = load_family("embedded")
     held_out = draw_examples(family, HELD_OUT, 11)
     examples = draw_examples(family, EXAMPLES, 12)
     trained = train_swapper(
         family, examples, held_out, steps=STEPS, every=EVERY, decode_every=DECODE_EVERY, weights=WEIGHTS, rate=RATE,
-        folder=options.checkpoints,
+        folder=checkpoints,
     )  # fmt: skip
     network = rounded(trained.network)
     rows = compare(family, network, held_out)
@@ -49,10 +45,10 @@ def main() -> None:
         "curve": [asdict(point) for point in trained.curve],
         "comparison": [asdict(row) for row in rows],
     }
-    (options.checkpoints / "swapper.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (checkpoints / "swapper.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     for name, chart in (("curve", curve_chart(trained.curve)), ("mask", mask_chart(trained.mask))):
         pixels = np.asarray((chart * 255).round().to(torch.uint8))
-        Image.fromarray(pixels).save(options.checkpoints / f"swapper_{name}.png")
+        Image.fromarray(pixels).save(checkpoints / f"swapper_{name}.png")
     figures = {
         "judge_distance": own.distance,
         "attributes_kept": own.kept,
@@ -65,8 +61,17 @@ def main() -> None:
         input="two W+ codes [N, L, 512]",
         figures=figures,
     )
-    export(entry, options.models)
-    edit_manifest(options.models, lambda m: m["families"]["embedded"].update({"swapper": entry.name}))
+    export(entry, models)
+    edit_manifest(models, lambda m: m["families"]["embedded"].update({"swapper": entry.name}))
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    parser = argparse.ArgumentParser(prog="python -m training.swapper", description=__doc__)
+    parser.add_argument("--checkpoints", type=Path, required=True)
+    parser.add_argument("--models", type=Path, default=Path(__file__).parents[1] / "models")
+    options = parser.parse_args()
+    swapper_embedded(options.checkpoints, options.models)
 
 
 if __name__ == "__main__":
