@@ -22,6 +22,7 @@ from .data import Heads
 __all__ = ["mixed", "reconstructed", "samples"]
 
 SEED = 17
+WIDEST = 1024  # pixels: the folder of the weights is to stay small
 # A colour for each of the 19 classes of CelebAMask-HQ.
 COLOURS = torch.rand(19, 3, generator=torch.Generator().manual_seed(3))
 
@@ -68,7 +69,9 @@ def reconstructed(family: Family, heads: Heads, count: int = 120, shown: int = 1
 
 def save(picture: Tensor, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray((picture.clamp(0, 1).numpy() * 255).round().astype(np.uint8)).save(path, quality=85)
+    sheet = Image.fromarray((picture.clamp(0, 1).numpy() * 255).round().astype(np.uint8))
+    sheet.thumbnail((WIDEST, WIDEST))
+    sheet.save(path, quality=85)
 
 
 def main() -> None:
