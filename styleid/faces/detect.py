@@ -32,6 +32,8 @@ _VOTES_WEIGHT, _VIEW_WEIGHT, _NET_WEIGHT = 0.15, 0.05, 0.1
 _FEWEST_VOTES = 2
 _MOST_LOOKS = 4
 _CASCADES = ("haar", "lbp")
+# Degrees within which two candidates see a face the same way up.
+_SAME_WAY_UP = 45.0
 # The second look at a box of a cascade or of a user: sizes to try, and turns in degrees.
 _LOOK_SIDES = (0.85, 1.1)
 _ALL_ANGLES = tuple(float(angle) for angle in range(0, 360, 40))
@@ -85,11 +87,18 @@ def _judge(photo: torch.Tensor, members: list[Candidate], landmark_net: nn.Modul
         looks.append((windows[0], look))
     if not looks:
         return None
-    first, look = max(looks, key=lambda pair: _belief(*pair, len(networks), votes))
-    belief = _belief(first, look, len(networks), votes)
-    if belief < _FACE:
+    believed = [(_belief(*pair, len(networks), votes), pair[1]) for pair in looks]
+    sure = [(belief, look) for belief, look in believed if belief >= _FACE]
+    if not sure:
         return None
+    belief, look = max(sure, key=lambda pair: (_support(members, pair[1]), pair[0]))
     return _face(look.landmarks, belief, "+".join(sorted({member.detector for member in members})))
+
+
+def _support(members: list[Candidate], look: Look) -> float:
+    """How much of the group sees the face the same way up: one network takes a beard for hair in a turned view."""
+    angle = from_landmarks(look.landmarks, 0.0, "").angle
+    return sum(one.score for one in members if abs((one.angle - angle + 180) % 360 - 180) < _SAME_WAY_UP)
 
 
 def _belief(first: Candidate, look: Look, views: int, votes: int) -> float:

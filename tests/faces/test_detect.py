@@ -137,6 +137,21 @@ def test_the_landmark_net_is_asked_where_nothing_else_is_there(
     assert np.hypot(*np.subtract(centre(here), (113, 117))) < 20
 
 
+def test_most_detectors_tell_which_way_up_a_face_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cascade takes a beard for hair: its surest window sees the face upside down."""
+    upright = np.array([[30.0, 40], [70, 40], [50, 60], [35, 80], [65, 80]])
+    points = {"mtcnn": 120 - upright, "styleid": upright, "lbp": upright}
+    scores = {"mtcnn": 0.99, "styleid": 0.9, "lbp": 0.4}
+    candidates = [from_landmarks(points[name], score, name) for name, score in scores.items()]
+    monkeypatch.setattr(detect, "search", lambda *_: candidates)
+    monkeypatch.setattr(
+        detect, "look_again", lambda _, one, **__: detect.Look(one.landmarks, onet=0.99, net=None)
+    )
+    (face,) = find(torch.zeros(120, 120, 3))
+    assert np.array_equal(face.landmarks, upright)
+    assert face.detector == "lbp+mtcnn+styleid"
+
+
 def test_reading_order() -> None:
     def face(x: float, y: float) -> Face:
         points = np.array([[-15, -10], [15, -10], [0, 5], [-10, 20], [10, 20]]) + np.array([x, y])
