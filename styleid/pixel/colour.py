@@ -26,7 +26,7 @@ def match_colour(
     mask: [H, W] or [N, H, W]; pixels above 0.5 in it are compared, on both sides. The map is then applied to the
     whole target. method: "histogram" (per channel, as scikit-image's `match_histograms` on the masked pixels),
     "lab" (mean and variance per CIELAB channel, Reinhard et al. 2001), "tone" (median and quartiles of lightness; of colour
-    only the source's broad tones, as they go with its lightness, and half of the target's own, so colour noise of the
+    only the source's broad tones, as they go with its lightness, and a third of the target's own, so colour noise of the
     target stays out), "none".
     """
     if method not in COLOUR_METHODS:
@@ -104,7 +104,7 @@ def _tone(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndar
         slope = (centred * s[skin, c]).sum() / max((centred**2).sum(), 1.0)
         own = _lowpass(t[..., c], inside, _FINE * side) - _lowpass(t[..., c], inside, _BROAD * side)
         rest = _lowpass(s[..., c] - slope * light_s, skin, _BROAD * side)
-        t[..., c] = slope * light_t + rest + 0.5 * own
+        t[..., c] = slope * light_t + rest + 0.35 * own
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return lab2rgb(t)

@@ -16,9 +16,10 @@ __all__ = ["COMPOSITES"]
 _SIGMAS = (0.004, 0.008, 0.016, 0.032, 0.064)
 # How far the Poisson blend carries the source's colours inward from the area's edge, as a share of the shorter side.
 _REACH = 0.1
-# Where the difference at the area's edge strays by this much (RMS over the channels) from its median, half of that is
-# carried so far, and of more less and less: hair or a wall begins there. The rest fades within a short way.
-_OWN_EDGE = 0.15
+# Where the difference at the area's edge strays by this much (RMS over the channels) from what most of the edge has,
+# half of that is carried so far, and of more less and less: hair or a wall begins there. The rest fades within a short
+# way.
+_OWN_EDGE = 0.06
 _SHORT = 0.02
 # Pixels up to which the Poisson equation is solved directly; more start from the solution at half the size.
 _DIRECT = 8_000
@@ -53,12 +54,19 @@ def poisson(source: np.ndarray, target: np.ndarray, alpha: np.ndarray) -> np.nda
     if not inside.any() or not known.any():
         return feather(source, target, alpha)
     difference = source - target
+    # A level in which most of the edge differs; without one, as where hair and walls surround a face, there is none.
     common = np.median(difference[known], axis=0)
+    common *= _calmed(difference[known] - common).mean() > 0.5
     stray = difference - common
-    calm = common + stray / (1 + (stray**2).mean(-1, keepdims=True) / _OWN_EDGE**2)
+    calm = common + stray * _calmed(stray)
     side = min(inside.shape)
     membrane = _membrane(calm, inside, _REACH * side) + _membrane(difference - calm, inside, _SHORT * side)
     return np.where(inside[..., None], target + membrane, source)
+
+
+def _calmed(stray: np.ndarray) -> np.ndarray:
+    """How much of each difference [..., 3] is carried inward, 0..1, [..., 1]."""
+    return 1 / (1 + (stray**2).mean(-1, keepdims=True) / _OWN_EDGE**2)
 
 
 def _membrane(values: np.ndarray, inside: np.ndarray, reach: float) -> np.ndarray:

@@ -191,6 +191,17 @@ def test_poisson_is_not_tinted_by_a_wall_at_a_part_of_the_edge() -> None:
     assert (beside - plain)[10:70, 10:64].abs().max() < 0.05  # of the 0.45 that the wall differs by
 
 
+def test_poisson_leaves_a_face_alone_among_hair_walls_and_clothes() -> None:
+    """Three sides of another colour each: their median is no light that the face stands in."""
+    source = torch.full((48, 48, 3), 0.6)
+    area = torch.zeros(48, 48)
+    area[8:40, 8:40] = 1.0
+    target = source.clone()
+    source[:8], source[:, :8], source[40:] = 0.1, 0.2, 0.3
+    out = masked_blend(source, target, area, match="none", composite="poisson")
+    assert (out - target)[14:34, 14:40].abs().max() < 0.02
+
+
 def test_poisson_solves_large_areas_from_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     source, target, area = pair(96)
     direct = masked_blend(source, target, area, match="none", composite="poisson")
