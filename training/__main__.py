@@ -18,7 +18,7 @@ from styleid.networks.irse import IRSE
 from styleid.networks.mobilefacenet import MobileFaceNet
 
 from .data import Heads, pack
-from .detail import DetailTrainer, extended, fitted_codes, grown
+from .detail import DetailTrainer, extended, fitted_codes, flat_codes, grown
 from .detector import evaluate_detector, train_detector
 from .evaluate import evaluate_autoencoder
 from .export import Entry, edit_manifest, export, rounded
@@ -27,13 +27,13 @@ from .mapping import fit_mapping
 from .parser import evaluate_parser, train_parser
 from .ranking import rank_embedded
 from .recogniser import JUDGE, RECOGNISER, train_recogniser, verification
-from .regressors import evaluate_landmarks, reliable, summary, train_attributes, train_landmarks
+from .regressors import balanced, evaluate_landmarks, reliable, summary, train_attributes, train_landmarks
 from .scenes import TurnedHeads
 from .segmentation import evaluate_segmentation, train_segmentation
 from .swapper import swapper_embedded
 
 STAGES = (Stage(size=64, steps=2290, batch=12, gates=False), Stage(size=128, steps=3650, batch=8, gates=True))
-DETAIL_STEPS = 500
+DETAIL_STEPS = 1300
 CROP = "FFHQ-aligned RGB crop"
 
 
@@ -91,7 +91,8 @@ def train_helpers(heads: Heads, folder: Path, models: Path, further: bool):
         ),
         models,
     )  # fmt: skip
-    attributes = rounded(train_attributes(heads, folder, start=start("attributes", "attributes")))
+    attributes = train_attributes(heads, folder, start=start("attributes", "attributes"))
+    attributes = rounded(balanced(attributes, heads))
     attributes, figures = reliable(attributes, heads)
     export(
         Entry(
@@ -128,7 +129,8 @@ def train_generator(
     if generator.size < heads.side:
         generator = grown(generator)
         encoder = extended(encoder, generator.num_layers)
-    DetailTrainer(heads, index, codes, generator, parser, folder).train(DETAIL_STEPS)
+    pairs = ((index, codes), flat_codes(heads, encoder))
+    DetailTrainer(heads, pairs, generator, parser, recogniser, folder).train(DETAIL_STEPS)
     rounded(generator)
     rounded(encoder)
     figures = evaluate_autoencoder(generator, encoder, judge, heads)

@@ -6,6 +6,7 @@ Images are split by identity, never by image: the last `HELD_OUT` identities are
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def pack(shards: Path, out: Path) -> int:
             with np.load(path) as shard:
                 parts.append(shard[name])
         whole = np.concatenate(parts)
-        np.save(out / f"{name}.npy", whole[:, PERSON] if name == "vec" else whole)
+        np.save(out / f"{name}.npy", whole)
     with np.load(files[0]) as shard:
         (out / "names.txt").write_text("\n".join(shard["names"]), encoding="utf-8")
     return len(np.load(out / "ident.npy", mmap_mode="r"))
@@ -54,7 +55,7 @@ def pack(shards: Path, out: Path) -> int:
 @dataclass(frozen=True, eq=False)
 class Heads:
     """Rendered heads of S pixels a side: `img` [N,S,S,3] u8, `lab` [N,S,S] u8, `lm5` [N,5,2] px, `att` [N,A],
-    `ident` [N], `vec` [N,139] the person's parameters."""
+    `ident` [N], `vec` [N,296] all parameters of the picture, see `render.labels.parameter_vector`."""
 
     img: np.ndarray
     lab: np.ndarray
@@ -101,9 +102,18 @@ class Heads:
 
     def person(self, index: np.ndarray) -> Tensor:
         """`[B,139]` parameters of the person, standardised over the training set."""
+        return self.parameters(index)[:, PERSON]
+
+    def parameters(self, index: np.ndarray) -> Tensor:
+        """`[B,296]` all parameters of the pictures, standardised over the training set."""
         values = here(self.vec[np.asarray(index)]).float()
-        train = here(self.vec[self.train[::5]]).float()
-        return (values - train.mean(0)) / train.std(0).clamp(min=1e-3)
+        mean, deviation = self._spread
+        return (values - mean) / deviation
+
+    @cached_property
+    def _spread(self) -> tuple[Tensor, Tensor]:
+        train = here(self.vec[self.train]).float()
+        return train.mean(0), train.std(0).clamp(min=1e-3)
 
     def landmarks(self, index: np.ndarray) -> Tensor:
         """`[B,5,2]` (x, y) in 0..1 of the picture."""

@@ -1,12 +1,14 @@
 """Grows the trained generator to twice its size, and teaches its upper blocks the texture of the full resolution.
 
 Everything up to 32 pixels is frozen, and so are the encoder and all codes: layout and identity stay. The blocks above
-see crops of the full resolution, because texture is local. The codes are refined ones, as in use: what a code does not say
-can only be learned as a blur. There is no adversary: at this length of training it painted red eyes.
+see crops of the full resolution, because texture is local. Half of the codes are refined ones, as in use: what a code does
+not say can only be learned as a blur. The other half have one w in all layers, as random faces do, which otherwise get
+coloured eye sockets. There is no adversary: at this length of training it painted red eyes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,24 +17,27 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleid.networks.irse import IRSE
 from styleid.networks.psp import Encoder, LastLayerEncoder
 from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
 from .adversary import perceptual_distance
 from .data import Heads
+from .generator import identity_crop
 from .loop import FURTHER, Run, averaged, cosine, update_average
 
-__all__ = ["DetailTrainer", "extended", "fitted_codes", "grown"]
+__all__ = ["DetailTrainer", "extended", "fitted_codes", "flat_codes", "grown"]
 
 HEADS, FIT_STEPS, FIT_RATE, NEAR = 320, 16, 0.1, 0.02  # heads whose codes are refined, and how
+FLAT = 1280  # heads whose codes are flattened
 FROZEN = 32  # pixels a side of the last frozen block
 CROP = 16  # side of a crop in pixels of that block
 MARGIN = 8  # pixels at a crop's border that are wrong, for want of their neighbours
-WHOLE = 4  # every fourth step sees whole pictures, a quarter as many: crops have no true borders
+WHOLE = 2  # every other step sees whole pictures, a quarter as many: crops have no true borders, and nobody in them
 RATE = 2e-3
-# Weights: of colours at a quarter and half the size and in full, and of the parser's features.
-COLOURS, FEATURES = (1.0, 0.5, 0.5), 1.5
+# Weights: of colours at a quarter and half the size and in full, of the parser's features, and of who it is.
+COLOURS, FEATURES, IDENTITY = (1.0, 0.5, 0.5), 1.5, 0.5
 
 
 def grown(generator: Generator) -> Generator:
@@ -78,6 +83,15 @@ def fitted_codes(
     return index, torch.cat(parts)
 
 
+@torch.no_grad()
+def flat_codes(heads: Heads, encoder: Encoder, count: int = FLAT) -> tuple[np.ndarray, Tensor]:
+    """Numbers of `count` training heads, and their codes `[count,L,512]` with the mean w in every layer."""
+    index = heads.train[:: max(1, len(heads.train) // count)][:count]
+    parts = [encoder.eval()(heads.images(index[start : start + 50])) for start in range(0, len(index), 50)]
+    codes = torch.cat(parts)
+    return index, codes.mean(1, keepdim=True).expand_as(codes)
+
+
 def _fit(generator: Generator, images: Tensor, codes: Tensor) -> Tensor:
     """`styleid.latent.refine_codes` for a batch."""
     move = torch.zeros_like(codes, requires_grad=True)
@@ -96,17 +110,22 @@ class DetailTrainer:
     """Holds the networks of the run; `train()` resumes where it was stopped."""
 
     def __init__(
-        self, heads: Heads, index: np.ndarray, codes: Tensor, generator: Generator, parser: UNetParser, folder: Path, *,
-        seed: int = 91,
+        self, heads: Heads, pairs: Sequence[tuple[np.ndarray, Tensor]], generator: Generator, parser: UNetParser,
+        recogniser: IRSE, folder: Path, *, seed: int = 91,
     ) -> None:  # fmt: skip
-        """`index` are the numbers of heads, `codes` `[len(index),K,512]` theirs; a last layer serves for missing ones."""
+        """`pairs` are the numbers of M heads and their codes `[M,K,512]`, of which the last layer serves for missing ones;
+        each pair is used equally often."""
         torch.manual_seed(seed)
-        self.heads, self.index, self.generator, self.parser = heads, index, generator, parser
-        self.codes = torch.cat(
-            [codes, codes[:, -1:].expand(-1, generator.num_layers - codes.shape[1], -1)], 1
-        )
+        self.heads, self.generator, self.parser, self.recogniser = heads, generator, parser, recogniser
+        self.pairs = [
+            (
+                index,
+                torch.cat([codes, codes[:, -1:].expand(-1, generator.num_layers - codes.shape[1], -1)], 1),
+            )
+            for index, codes in pairs
+        ]
         self.folder, self.seed = folder, seed
-        for frozen in (generator, parser):
+        for frozen in (generator, parser, recogniser):
             frozen.eval().requires_grad_(False)
         self.blocks = nn.ModuleList()
         for block in generator.blocks():
@@ -132,13 +151,14 @@ class DetailTrainer:
             for group in self.optimiser.param_groups:
                 group["lr"] = group["rate"] * factor
             whole = step % WHOLE == 0
-            self._step(batch // 4 if whole else batch, whole=whole)
+            pair = self.pairs[step // WHOLE % len(self.pairs)]
+            self._step(*pair, batch // 4 if whole else batch, whole=whole)
             update_average(self.mean, self.blocks, min(0.995, (step + 1) / (step + 15)))
         self.blocks.load_state_dict(self.mean.state_dict())
 
-    def _step(self, batch: int, *, whole: bool) -> None:
-        chosen = torch.randint(len(self.index), (batch,), device="cpu")
-        images, codes = self.heads.images(self.index[chosen.numpy()], self.generator.size), self.codes[chosen]
+    def _step(self, index: np.ndarray, codes: Tensor, batch: int, *, whole: bool) -> None:
+        chosen = torch.randint(len(index), (batch,), device="cpu")
+        images, codes = self.heads.images(index[chosen.numpy()], self.generator.size), codes[chosen]
         with torch.no_grad():
             x, rgb = self._lower(codes)
         if whole:
@@ -151,9 +171,15 @@ class DetailTrainer:
             real = self._features(target)
         like = perceptual_distance(self._features(pictures), real)
         colours = self._colours(pictures, target)
-        self.losses = {"features": like.item(), "colours": colours.item()}
+        loss = colours + FEATURES * like
+        self.losses |= {"features": like.item(), "colours": colours.item()}
+        if whole:
+            embedded = (identity_crop(x, self.recogniser.input_size) for x in (pictures, target))
+            other = 1 - F.cosine_similarity(*map(self.recogniser, embedded)).mean()
+            self.losses |= {"identity": other.item()}
+            loss = loss + IDENTITY * other
         self.optimiser.zero_grad(set_to_none=True)
-        (colours + FEATURES * like).backward()
+        loss.backward()
         self.optimiser.step()
 
     def _lower(self, codes: Tensor) -> tuple[Tensor, Tensor]:

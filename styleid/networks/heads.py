@@ -56,11 +56,15 @@ class AttributeNet(nn.Module):
         self.input_layer, self.body = irse_body(body)
         self.head = regressor(config.widths[-1], config.pool, config.hidden, len(config.names))
 
-    def logits(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
+        """`[N,hidden]`, of which the last linear layer makes the logits."""
         if x.shape[-1] != self.input_size:
             size = (self.input_size, self.input_size)
             x = F.interpolate(x, size=size, mode="bilinear", align_corners=False, antialias=True)
-        return self.head(self.body(self.input_layer(x))).float()
+        return self.head[:-1](self.body(self.input_layer(x)))
+
+    def logits(self, x: Tensor) -> Tensor:
+        return self.head[-1](self.features(x)).float()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.logits(x).sigmoid()

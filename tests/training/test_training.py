@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 import torch
 
+from styleid.networks.heads import AttributeConfig, AttributeNet
 from styleid.networks.irse import IRSE, IRSEConfig
 from styleid.networks.psp import EncoderConfig, build_encoder
 from styleid.networks.stylegan2 import Generator, GeneratorConfig
 from styleid.networks.unet import ParserConfig, UNetParser
 from training.augment import backdrop, erase, photometric, warp
 from training.data import PERSON, Heads
-from training.detail import DetailTrainer, extended, fitted_codes, grown
+from training.detail import DetailTrainer, extended, fitted_codes, flat_codes, grown
 from training.generator import AutoencoderTrainer, Stage, identity_crop
 from training.loop import Run, cosine
 from training.mapping import energy_distance
 from training.parser import overlap_loss
 from training.recogniser import JUDGE, RECOGNISER, ParameterHead, build, candidates
+from training.regressors import balanced, evaluate_attributes
 from training.sheets import mixed, samples
 
 STATES = 5
@@ -38,7 +40,7 @@ def heads() -> Heads:
         lm5=rng.uniform(30, 90, (count, 5, 2)).astype(np.float32),
         att=rng.random((count, 3)) < 0.5,
         ident=ident,
-        vec=rng.standard_normal((12, len(PERSON)), dtype=np.float32).repeat(STATES, 0),
+        vec=rng.standard_normal((12, 296), dtype=np.float32).repeat(STATES, 0),
         names=("Male", "Young", "Smiling"),
         train=np.nonzero(~held)[0],
         held_out=np.nonzero(held)[0],
@@ -223,6 +225,14 @@ def test_fitted_codes_are_nearer_to_the_picture(heads: Heads, tmp_path: Path) ->
     assert torch.equal(fitted_codes(heads, generator, encoder, tmp_path, count=8)[1], codes)
 
 
+def test_flat_codes_have_one_w_in_all_layers(heads: Heads) -> None:
+    _, encoder = small_autoencoder()
+    index, codes = flat_codes(heads, encoder, count=8)
+    assert codes.shape == (8, 10, 512)
+    assert torch.equal(codes, codes[:, :1].expand_as(codes))
+    assert torch.allclose(codes[:, 0], encoder(heads.images(index)).mean(1), atol=1e-5)
+
+
 def test_texture_is_learned_above_the_frozen_blocks(heads: Heads, tmp_path: Path) -> None:
     generator, encoder = small_autoencoder()
     large = grown(generator)
@@ -231,7 +241,9 @@ def test_texture_is_learned_above_the_frozen_blocks(heads: Heads, tmp_path: Path
     }
     parser = UNetParser(ParserConfig(widths=(4, 8, 8, 8, 8)))
     index, codes = fitted_codes(heads, generator, encoder, tmp_path, count=4)
-    DetailTrainer(heads, index, codes, large, parser, tmp_path).train(3, batch=4)
+    pairs = ((index, codes), flat_codes(heads, encoder, count=4))
+    recogniser = IRSE(IRSEConfig(units=(1, 1, 1, 1), widths=(16, 16, 16, 16), input_size=32))
+    DetailTrainer(heads, pairs, large, parser, recogniser, tmp_path).train(3, batch=4)
     moved = {
         name
         for name, value in large.state_dict().items()
@@ -240,6 +252,19 @@ def test_texture_is_learned_above_the_frozen_blocks(heads: Heads, tmp_path: Path
     upper = ("convs.6.", "convs.7.", "convs.8.", "convs.9.", "to_rgbs.3.", "to_rgbs.4.")
     assert moved
     assert all(name.startswith(upper) for name in moved)
+
+
+def test_half_confidence_is_where_both_answers_are_right_equally_often(heads: Heads) -> None:
+    torch.manual_seed(0)
+    config = AttributeConfig(
+        names=heads.names, units=(1, 1, 1, 1), widths=(16, 16, 16, 16), input_size=32, hidden=8
+    )
+    net = AttributeNet(config).eval()
+    net.head[-1].bias.data -= 2.0  # leans towards "no" everywhere
+    before = evaluate_attributes(net, heads, heads.train)
+    after = evaluate_attributes(balanced(net, heads), heads, heads.train)
+    assert set(before.values()) == {0.5}
+    assert min(after.values()) > 0.5
 
 
 def test_overlap_loss_ends_at_the_right_labels() -> None:
