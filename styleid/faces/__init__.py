@@ -5,11 +5,12 @@ from .blur import BLURS, blur_faces
 from .detect import detect_faces
 from .face import Face
 from .paste import face_areas, paste_faces
-from .regions import AREAS, SKIN_CLASSES, region_mask
+from .regions import AREAS, HAIR, SKIN_CLASSES, region_mask
 
 __all__ = [
     "AREAS",
     "BLURS",
+    "HAIR",
     "SKIN_CLASSES",
     "AlignedFaces",
     "Face",

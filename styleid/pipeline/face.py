@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
 from torch import Tensor
 
 from ..errors import InputError, StyleIDError
-from ..faces import SKIN_CLASSES, AlignedFaces, Face, align_faces, region_mask
+from ..faces import HAIR, SKIN_CLASSES, AlignedFaces, Face, align_faces, region_mask
 from ..latent import project, random_targets, swap_channels, swap_codes, swap_layers
 from ..pixel import match_colour, random_target_from_mask
 from ..privacy.levels import Attempt
@@ -36,6 +37,8 @@ __all__ = [
 
 FEATHER = 0.03  # ramp around the area, as a share of the crop's side
 _ENOUGH_SKIN = 0.25  # of the face
+_ENOUGH_HAIR = 0.01  # of the crop
+_HAIR_EDGE = 0.008  # softness of the hair's edge, as a share of the crop's side
 _SMALLEST_CROP = 256  # below this the recognisers see less than they could
 
 
@@ -141,15 +144,40 @@ def decode_attempt(source: SourceFace, attempt: Attempt, family: Family, seed: i
     return METHODS[attempt.method](source, attempt, family, derive_generator(seed, target))
 
 
-def recoloured(source: SourceFace, decoded: Tensor, grey: bool) -> Tensor:
-    """A decoded face in the source's size and colours, [1, S, S, 3]. Raises StyleIDError where that gives NaN."""
-    crop = source.crop
-    new = match_colour(_resized(decoded, crop.shape[1]), crop, source.skin(), "tone")
+def recoloured(
+    source: SourceFace, decoded: Tensor, grey: bool, parse: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
+    """A decoded face in the source's size and colours, [1, S, S, 3]. Raises StyleIDError where that gives NaN.
+
+    `parse` tells the new face's hair from its skin, [1, S, S, 3] -> labels: each takes on the source's own.
+    """
+    crop, skin = source.crop, source.skin()
+    new = _resized(decoded, crop.shape[1])
+    if parse is None:
+        new = match_colour(new, crop, skin, "tone")
+    else:
+        labels = parse(new)
+        bare = torch.isin(labels, torch.tensor(SKIN_CLASSES, device=labels.device)) * skin
+        mask = bare if bare.sum() > _ENOUGH_SKIN * skin.sum() else skin
+        hair = _recoloured_hair(source, new, labels == HAIR)
+        new = match_colour(new, crop, mask, "tone", source_mask=skin)
+        if hair is not None:
+            new = torch.lerp(new, *hair)
     if grey:
         new = new.mean(-1, keepdim=True).expand_as(new).contiguous()
     if not bool(torch.isfinite(new).all()):
         raise StyleIDError("The colour match holds NaN or infinite values.")
     return new
+
+
+def _recoloured_hair(source: SourceFace, new: Tensor, hair: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The new face in the colours of the source's hair and how far it is hair, softly; None where one has too little."""
+    own = (source.labels == HAIR).float()
+    if min(hair.float().mean(), own.mean()) < _ENOUGH_HAIR:
+        return None
+    matched = match_colour(new, source.crop, hair.float(), "tone", source_mask=own)
+    soft = ndimage.gaussian_filter(hair[0].double().cpu().numpy(), _HAIR_EDGE * hair.shape[-1])
+    return matched, torch.from_numpy(soft).to(new)[None, ..., None]
 
 
 def _by_layers(source: SourceFace, attempt: Attempt, family: Family, rng: torch.Generator) -> Tensor:

@@ -95,7 +95,8 @@ class Prober:
                 one.name: float(identity_distance(self.source.views[one.name].reconstruction, one.embed(raw)))
                 for one in self.goal.tuners
             }
-            self._decoded[key] = _Decoded(raw, recoloured(self.source, raw, self.grey), swaps)
+            parse = None if self.family.parser is None else self.family.parse
+            self._decoded[key] = _Decoded(raw, recoloured(self.source, raw, self.grey, parse), swaps)
         return self._decoded[key]
 
     def _mask(self, attempt: Attempt) -> Tensor:

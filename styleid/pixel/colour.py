@@ -19,15 +19,20 @@ _FEWEST = 16
 
 
 def match_colour(
-    target: torch.Tensor, source: torch.Tensor, mask: torch.Tensor, method: str = "histogram"
+    target: torch.Tensor,
+    source: torch.Tensor,
+    mask: torch.Tensor,
+    method: str = "histogram",
+    *,
+    source_mask: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Maps the colours of target to those of source; both IMAGE [H, W, 3] or [N, H, W, 3] in 0..1.
 
-    mask: [H, W] or [N, H, W]; pixels above 0.5 in it are compared, on both sides. The map is then applied to the
-    whole target. method: "histogram" (per channel, as scikit-image's `match_histograms` on the masked pixels),
-    "lab" (mean and variance per CIELAB channel, Reinhard et al. 2001), "tone" (median and quartiles of lightness; of colour
-    only the source's broad tones, as they go with its lightness, and a third of the target's own, so colour noise of the
-    target stays out), "none".
+    mask: [H, W] or [N, H, W]; pixels above 0.5 in it are compared, in the source those of source_mask (by default of
+    mask). The map is then applied to the whole target. method: "histogram" (per channel, as scikit-image's
+    `match_histograms` on the masked pixels), "lab" (mean and variance per CIELAB channel, Reinhard et al. 2001), "tone"
+    (median and quartiles of lightness; of colour only the source's broad tones, as they go with its lightness, and a third
+    of the target's own, so colour noise of the target stays out), "none".
     """
     if method not in COLOUR_METHODS:
         raise InputError(f"There is no colour match {method!r}. Choose one of: {', '.join(COLOUR_METHODS)}.")
@@ -35,44 +40,48 @@ def match_colour(
         raise InputError(
             f"Two images of one size are needed, found {list(target.shape)}, {list(source.shape)}."
         )
-    if tuple(mask.shape[-2:]) != tuple(target.shape[-3:-1]):
-        raise InputError(
-            f"The mask must have the image's size, found {list(mask.shape)} for {list(target.shape)}."
-        )
+    masks = (mask, mask if source_mask is None else source_mask)
+    for one in masks:
+        if tuple(one.shape[-2:]) != tuple(target.shape[-3:-1]):
+            raise InputError(
+                f"The mask must have the image's size, found {list(one.shape)} for {list(target.shape)}."
+            )
     if method == "none":
         return target.clone()
     if target.ndim == 3:
-        return _match(target, source, mask.reshape(mask.shape[-2:]), method)
-    masks = mask.expand(len(target), *mask.shape[-2:])
-    return torch.stack([_match(t, s, m, method) for t, s, m in zip(target, source, masks, strict=True)])
+        return _match(target, source, *(one.reshape(one.shape[-2:]) for one in masks), method)
+    each = (one.expand(len(target), *one.shape[-2:]) for one in masks)
+    return torch.stack([_match(*one, method) for one in zip(target, source, *each, strict=True)])
 
 
-def _match(target: torch.Tensor, source: torch.Tensor, mask: torch.Tensor, method: str) -> torch.Tensor:
-    inside = (mask > 0.5).cpu().numpy()
-    if inside.sum() < _FEWEST:
+def _match(
+    target: torch.Tensor, source: torch.Tensor, mask: torch.Tensor, source_mask: torch.Tensor, method: str
+) -> torch.Tensor:
+    inside, theirs = ((one > 0.5).cpu().numpy() for one in (mask, source_mask))
+    if min(inside.sum(), theirs.sum()) < _FEWEST:
         return target.clone()
     t, s = (image.detach().cpu().double().numpy() for image in (target, source))
-    matched = {"histogram": _histogram, "lab": _lab, "tone": _tone}[method](t, s, inside)
+    matched = {"histogram": _histogram, "lab": _lab, "tone": _tone}[method](t, s, inside, theirs)
     return torch.from_numpy(np.clip(matched, 0, 1)).to(target)
 
 
-def _histogram(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    return np.stack([_match_channel(target[..., c], source[..., c], inside) for c in range(3)], axis=-1)
+def _histogram(target: np.ndarray, source: np.ndarray, inside: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    channels = (_match_channel(target[..., c], target[inside, c], source[theirs, c]) for c in range(3))
+    return np.stack(list(channels), axis=-1)
 
 
-def _match_channel(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """The monotone map that gives target[inside] the cumulative histogram of source[inside], applied everywhere."""
-    values, counts = np.unique(target[inside], return_counts=True)
-    wanted, wanted_counts = np.unique(source[inside], return_counts=True)
-    quantiles = np.cumsum(counts) / inside.sum()
-    mapped = np.interp(quantiles, np.cumsum(wanted_counts) / inside.sum(), wanted)
-    return np.interp(target, values, mapped)
+def _match_channel(channel: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The monotone map that gives the values `own` the cumulative histogram of `wanted`, applied everywhere."""
+    values, counts = np.unique(own, return_counts=True)
+    goal, goal_counts = np.unique(wanted, return_counts=True)
+    mapped = np.interp(np.cumsum(counts) / len(own), np.cumsum(goal_counts) / len(wanted), goal)
+    return np.interp(channel, values, mapped)
 
 
-def _lab(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def _lab(target: np.ndarray, source: np.ndarray, inside: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     t, s = rgb2lab(target), rgb2lab(source)
-    mean_t, mean_s = t[inside].mean(0), s[inside].mean(0)
-    gain = np.clip(s[inside].std(0) / np.maximum(t[inside].std(0), 1e-3), 0.25, 4.0)
+    mean_t, mean_s = t[inside].mean(0), s[theirs].mean(0)
+    gain = np.clip(s[theirs].std(0) / np.maximum(t[inside].std(0), 1e-3), 0.25, 4.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # colours outside sRGB are clipped, as wished
         return lab2rgb((t - mean_t) * gain + mean_s)
@@ -87,9 +96,9 @@ _BROAD, _FINE = 0.1, 0.02
 _TONE_GAIN = (0.6, 1.4)
 
 
-def _tone(target: np.ndarray, source: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def _tone(target: np.ndarray, source: np.ndarray, inside: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     t, s = rgb2lab(target), rgb2lab(source)
-    skin = _of_one_colour(s, inside)
+    skin = _of_one_colour(s, theirs)
     # Quartiles, not mean and spread: the skin is most of a face, and hair or a dark wall beside it should not count.
     low_t, middle_t, high_t = np.percentile(t[inside, 0], (25, 50, 75))
     low_s, middle_s, high_s = np.percentile(s[skin, 0], (25, 50, 75))

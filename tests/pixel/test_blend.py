@@ -78,6 +78,16 @@ def test_colours_outside_the_face_do_not_count() -> None:
     assert torch.allclose(with_face[inside], masked_blend(source, target, area, face=mask)[inside])
 
 
+@pytest.mark.parametrize("method", ["histogram", "lab", "tone"])
+def test_colours_may_lie_elsewhere_in_the_source(method: str) -> None:
+    target, source = torch.rand(32, 32, 3) * 0.2 + 0.6, torch.rand(32, 32, 3) * 0.2
+    source[16:] += 0.4
+    top, bottom = torch.zeros(32, 32), torch.zeros(32, 32)
+    top[:16], bottom[16:] = 1.0, 1.0
+    matched = match_colour(target, source, top, method, source_mask=bottom)
+    assert (matched[:16].mean((0, 1)) - source[16:].mean((0, 1))).abs().max() < 0.03
+
+
 def test_an_empty_mask_changes_no_colour_and_no_pixel() -> None:
     source, target, mask = pair()
     assert torch.equal(match_colour(target, source, mask * 0), target)
