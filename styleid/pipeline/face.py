@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import InputError, StyleIDError
 from ..faces import HAIR, SKIN_CLASSES, AlignedFaces, Face, align_faces, region_mask
 from ..latent import project, random_targets, swap_channels, swap_codes, swap_layers
-from ..pixel import match_colour, random_target_from_mask
+from ..pixel import match_colour, match_detail, random_target_from_mask
 from ..privacy.levels import Attempt
 from ..privacy.reach import Probe
 from ..randomness import derive_generator
@@ -27,12 +27,12 @@ __all__ = [
     "Candidate",
     "SourceFace",
     "View",
+    "adapted",
     "crop_size",
     "decode_attempt",
     "identity_layers",
     "look_at",
     "prepare_face",
-    "recoloured",
 ]
 
 FEATHER = 0.03  # ramp around the area, as a share of the crop's side
@@ -79,7 +79,7 @@ class Candidate:
     """A new face for one source face, not yet pasted."""
 
     probe: Probe
-    crop: Tensor  # [1, S, S, 3], colours matched
+    crop: Tensor  # [1, S, S, 3], colours and sharpness matched
     mask: Tensor  # [1, S, S]
     decoded: Tensor  # [1, G, G, 3] as it left the generator
     composite: Tensor  # [1, S, S, 3] what the crop will look like in place
@@ -144,10 +144,10 @@ def decode_attempt(source: SourceFace, attempt: Attempt, family: Family, seed: i
     return METHODS[attempt.method](source, attempt, family, derive_generator(seed, target))
 
 
-def recoloured(
+def adapted(
     source: SourceFace, decoded: Tensor, grey: bool, parse: Callable[[Tensor], Tensor] | None = None
 ) -> Tensor:
-    """A decoded face in the source's size and colours, [1, S, S, 3]. Raises StyleIDError where that gives NaN.
+    """A decoded face in the source's size, colours and sharpness, [1, S, S, 3]. Raises StyleIDError where that gives NaN.
 
     `parse` tells the new face's hair from its skin, [1, S, S, 3] -> labels: each takes on the source's own.
     """
@@ -163,6 +163,7 @@ def recoloured(
         new = match_colour(new, crop, mask, "tone", source_mask=skin)
         if hair is not None:
             new = torch.lerp(new, *hair)
+    new = match_detail(new, crop, source.mask("face"))
     if grey:
         new = new.mean(-1, keepdim=True).expand_as(new).contiguous()
     if not bool(torch.isfinite(new).all()):

@@ -17,7 +17,7 @@ from ..privacy.goal import Goal
 from ..privacy.levels import Attempt
 from ..privacy.plan import Wish
 from ..privacy.reach import Probe
-from .face import Candidate, SourceFace, decode_attempt, recoloured
+from .face import Candidate, SourceFace, adapted, decode_attempt
 
 if TYPE_CHECKING:
     from ..family import Family
@@ -96,7 +96,7 @@ class Prober:
                 for one in self.goal.tuners
             }
             parse = None if self.family.parser is None else self.family.parse
-            self._decoded[key] = _Decoded(raw, recoloured(self.source, raw, self.grey, parse), swaps)
+            self._decoded[key] = _Decoded(raw, adapted(self.source, raw, self.grey, parse), swaps)
         return self._decoded[key]
 
     def _mask(self, attempt: Attempt) -> Tensor:

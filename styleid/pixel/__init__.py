@@ -3,6 +3,14 @@
 from .blend import masked_blend
 from .colour import COLOUR_METHODS, match_colour
 from .composite import COMPOSITES
+from .detail import match_detail
 from .masks import random_target_from_mask
 
-__all__ = ["COLOUR_METHODS", "COMPOSITES", "masked_blend", "match_colour", "random_target_from_mask"]
+__all__ = [
+    "COLOUR_METHODS",
+    "COMPOSITES",
+    "masked_blend",
+    "match_colour",
+    "match_detail",
+    "random_target_from_mask",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from styleid.faces import HAIR
-from styleid.pipeline.face import SourceFace, recoloured
+from styleid.pipeline.face import SourceFace, adapted
 
 SIZE, SKIN = 64, 1
 FAIR, DARK = torch.tensor([0.8, 0.6, 0.5]), torch.tensor([0.1, 0.07, 0.05])
@@ -29,7 +29,7 @@ def source_with(hairline: int) -> SourceFace:
 def test_hair_of_the_new_face_over_the_sources_forehead_is_the_sources_hair() -> None:
     decoded, labels = portrait(hairline=30)
     green = decoded * 0.7 + torch.tensor([0.0, 0.1, 0.0])
-    new = recoloured(source_with(hairline=16), green, False, lambda _: labels)
+    new = adapted(source_with(hairline=16), green, False, lambda _: labels)
     assert (new[0, 20:26].mean((0, 1)) - DARK).abs().max() < 0.05
     assert (new[0, 36:50].mean((0, 1)) - FAIR).abs().max() < 0.05
 
@@ -37,7 +37,7 @@ def test_hair_of_the_new_face_over_the_sources_forehead_is_the_sources_hair() ->
 def test_dark_hair_of_the_new_face_does_not_make_its_skin_pale() -> None:
     decoded, labels = portrait(hairline=36)
     told, untold = (
-        recoloured(source_with(hairline=0), decoded, False, parse)[0, 44:60].mean()
+        adapted(source_with(hairline=0), decoded, False, parse)[0, 44:60].mean()
         for parse in (lambda _: labels, None)
     )
     assert abs(told - FAIR.mean()) < 0.02 < untold - FAIR.mean()
