@@ -9,7 +9,7 @@ from torch import Tensor
 from ..styleid.family import Family
 from ..styleid.pixel import COMPOSITES, masked_blend, random_target_from_mask
 from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, generator_for, rerun_key
-from ._sockets import LABELS, Labels, fit_mask, in_batches, match_count, resize_crops, square_crops
+from ._sockets import FAMILY, LABELS, Labels, fit_mask, in_batches, match_count, resize_crops, square_crops
 from .latent import MODELS_INPUT, parse_layers
 
 
@@ -61,7 +61,7 @@ class StyleIDMaskedIdentityBlend:
 
     DISPLAY_NAME = "Masked Identity Blend (StyleID)"
     CATEGORY = "StyleID/pixel"
-    DESCRIPTION = "Matches the target's colours to the source, then composites it over the source in an area."
+    DESCRIPTION = "Matches the target's colours and sharpness to the source, then composites it over the source in an area."
     FUNCTION = "execute"
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("crops",)
@@ -114,6 +114,20 @@ class StyleIDMaskedIdentityBlend:
             },
             "optional": {
                 "face": ("MASK", {"tooltip": "Where to compare colours. Unconnected: inside the area."}),
+                "models": (
+                    FAMILY,
+                    {
+                        "tooltip": "From 'Load Models'. Connected, skin takes on the colours of skin and hair those of "
+                        "hair; unconnected, the face as a whole."
+                    },
+                ),
+                "sharpen": (
+                    "BOOLEAN",
+                    {
+                        "default": True,
+                        "tooltip": "Amplify the target's fine contrast, twofold at most, towards that of the source.",
+                    },
+                ),
             },
         }
 
@@ -127,13 +141,26 @@ class StyleIDMaskedIdentityBlend:
         composite: str,
         feather: float,
         face: Tensor | None = None,
+        models: Family | None = None,
+        sharpen: bool | None = None,
     ) -> tuple[Tensor]:
         source = square_crops(source, "source")  # [N, S, S, 3]
         count, size = source.shape[:2]
         target = match_count(resize_crops(square_crops(target, "target"), size), count, "target")
         area = fit_mask(area, size, size, count, "area")
         face = None if face is None else fit_mask(face, size, size, count, "face")
+        labels = None
+        if models is not None and len(source):
+            labels = (in_batches(models.parse, target), in_batches(models.parse, source))
         blended = masked_blend(
-            source, target, area, face=face, feather=feather, match=match, composite=composite
+            source,
+            target,
+            area,
+            face=face,
+            feather=feather,
+            match=match,
+            labels=labels,
+            detail=sharpen is not False,
+            composite=composite,
         )
         return (blended,)

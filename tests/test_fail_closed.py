@@ -135,7 +135,7 @@ def test_a_generator_that_fails_on_every_swapped_code(anonymizer, tiny_family, p
     assert_blurred(anonymizer(family=family, on_failure="blur")(picture)[0], picture)
 
 
-@pytest.mark.parametrize("step", ["match_colour", "region_mask"])
+@pytest.mark.parametrize("step", ["match_parts", "region_mask"])
 @pytest.mark.parametrize("failure", ["nan", "crash"])
 def test_a_step_on_the_crop_that_fails(anonymizer, photograph, monkeypatch, step, failure):
     real = getattr(face_steps, step)

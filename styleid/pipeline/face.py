@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from scipy import ndimage
 from torch import Tensor
 
 from ..errors import InputError, StyleIDError
-from ..faces import HAIR, SKIN_CLASSES, AlignedFaces, Face, align_faces, region_mask
+from ..faces import AlignedFaces, Face, align_faces, region_mask
 from ..latent import project, random_targets, swap_channels, swap_codes, swap_layers
-from ..pixel import match_colour, match_detail, random_target_from_mask
+from ..pixel import match_colour, match_detail, match_parts, random_target_from_mask
 from ..privacy.levels import Attempt
 from ..privacy.reach import Probe
 from ..randomness import derive_generator
@@ -36,9 +35,6 @@ __all__ = [
 ]
 
 FEATHER = 0.03  # ramp around the area, as a share of the crop's side
-_ENOUGH_SKIN = 0.25  # of the face
-_ENOUGH_HAIR = 0.01  # of the crop
-_HAIR_EDGE = 0.008  # softness of the hair's edge, as a share of the crop's side
 _SMALLEST_CROP = 256  # below this the recognisers see less than they could
 
 
@@ -66,12 +62,6 @@ class SourceFace:
         if area not in self._masks:
             self._masks[area] = region_mask(self.labels, area, feather=FEATHER)
         return self._masks[area]
-
-    def skin(self) -> Tensor:
-        """Where colours are compared [1, S, S]: the skin that the parser saw in the face, else the whole face."""
-        face = self.mask("face")
-        skin = torch.isin(self.labels, torch.tensor(SKIN_CLASSES, device=face.device)) * face
-        return skin if skin.sum() > _ENOUGH_SKIN * face.sum() else face
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -145,40 +135,24 @@ def decode_attempt(source: SourceFace, attempt: Attempt, family: Family, seed: i
 
 
 def adapted(
-    source: SourceFace, decoded: Tensor, grey: bool, parse: Callable[[Tensor], Tensor] | None = None
+    source: SourceFace, decoded: Tensor, grey: bool, parse: Callable[[Tensor], Tensor] | None
 ) -> Tensor:
     """A decoded face in the source's size, colours and sharpness, [1, S, S, 3]. Raises StyleIDError where that gives NaN.
 
-    `parse` tells the new face's hair from its skin, [1, S, S, 3] -> labels: each takes on the source's own.
+    `parse` tells the new face's hair from its skin, [1, S, S, 3] -> labels; None matches the face as a whole.
     """
-    crop, skin = source.crop, source.skin()
+    crop, face = source.crop, source.mask("face")
     new = _resized(decoded, crop.shape[1])
     if parse is None:
-        new = match_colour(new, crop, skin, "tone")
+        new = match_colour(new, crop, face, "tone")
     else:
-        labels = parse(new)
-        bare = torch.isin(labels, torch.tensor(SKIN_CLASSES, device=labels.device)) * skin
-        mask = bare if bare.sum() > _ENOUGH_SKIN * skin.sum() else skin
-        hair = _recoloured_hair(source, new, labels == HAIR)
-        new = match_colour(new, crop, mask, "tone", source_mask=skin)
-        if hair is not None:
-            new = torch.lerp(new, *hair)
-    new = match_detail(new, crop, source.mask("face"))
+        new = match_parts(new, crop, face, parse(new), source.labels)
+    new = match_detail(new, crop, face)
     if grey:
         new = new.mean(-1, keepdim=True).expand_as(new).contiguous()
     if not bool(torch.isfinite(new).all()):
         raise StyleIDError("The colour match holds NaN or infinite values.")
     return new
-
-
-def _recoloured_hair(source: SourceFace, new: Tensor, hair: Tensor) -> tuple[Tensor, Tensor] | None:
-    """The new face in the colours of the source's hair and how far it is hair, softly; None where one has too little."""
-    own = (source.labels == HAIR).float()
-    if min(hair.float().mean(), own.mean()) < _ENOUGH_HAIR:
-        return None
-    matched = match_colour(new, source.crop, hair.float(), "tone", source_mask=own)
-    soft = ndimage.gaussian_filter(hair[0].double().cpu().numpy(), _HAIR_EDGE * hair.shape[-1])
-    return matched, torch.from_numpy(soft).to(new)[None, ..., None]
 
 
 def _by_layers(source: SourceFace, attempt: Attempt, family: Family, rng: torch.Generator) -> Tensor:

@@ -5,6 +5,7 @@ from .colour import COLOUR_METHODS, match_colour
 from .composite import COMPOSITES
 from .detail import match_detail
 from .masks import random_target_from_mask
+from .parts import match_parts
 
 __all__ = [
     "COLOUR_METHODS",
@@ -12,5 +13,6 @@ __all__ = [
     "masked_blend",
     "match_colour",
     "match_detail",
+    "match_parts",
     "random_target_from_mask",
 ]

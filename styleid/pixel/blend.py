@@ -9,6 +9,7 @@ from scipy import ndimage
 from ..errors import InputError
 from .colour import match_colour
 from .composite import COMPOSITES
+from .detail import match_detail
 
 __all__ = ["masked_blend"]
 
@@ -21,6 +22,8 @@ def masked_blend(
     face: torch.Tensor | None = None,
     feather: float = 0.03,
     match: str = "histogram",
+    labels: tuple[torch.Tensor, torch.Tensor] | None = None,
+    detail: bool = False,
     light: float = 0.0,
     composite: str = "feather",
 ) -> torch.Tensor:
@@ -28,10 +31,11 @@ def masked_blend(
 
     area: mask [H, W] or [N, H, W] in 0..1. face: mask of the same shape, where colours are compared (above 0.5; the
     area by default). feather: width of the ramp *inside* the area's edge as a share of the shorter side; where area
-    is 0 the output is the source, bit for bit. match: see `match_colour`. light: 0..1, how far the target takes on
-    the source's low-frequency light inside the area (shadow sides, falloff). composite: "feather"; "pyramid" (each
-    frequency band over its own width); "poisson" (the target's detail, continued from the source's colours at the
-    area's edge; `feather` is not used).
+    is 0 the output is the source, bit for bit. match: see `match_colour`. labels: parts of target and source, each
+    [N, H, W]; then skin and hair are matched on their own, see `match_parts`. detail: whether a soft target is
+    sharpened, see `match_detail`. light: 0..1, how far the target takes on the source's low-frequency light inside the
+    area (shadow sides, falloff). composite: "feather"; "pyramid" (each frequency band over its own width); "poisson" (the
+    target's detail, continued from the source's colours at the area's edge; `feather` is not used).
     """
     if not 0 <= feather <= 0.5:
         raise InputError(
@@ -50,6 +54,10 @@ def masked_blend(
     single = source.ndim == 3
     sources, targets = (image[None] if single else image for image in (source, matched))
     areas = area.reshape(-1, *area.shape[-2:]).expand(len(sources), -1, -1)
+    if detail:
+        targets = match_detail(
+            targets, sources, face.reshape(-1, *face.shape[-2:]).expand(len(sources), -1, -1)
+        )
     blended = [
         _composite(s, t.to(s), a.to(s), feather, light, composite)
         for s, t, a in zip(sources, targets, areas, strict=True)

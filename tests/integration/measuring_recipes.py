@@ -33,7 +33,12 @@ def train_swappernet(recipe: Recipe) -> None:
     _, region = area_of(recipe, 2, models, faces, "face")
     decoded = recipe.add("StyleIDDecodeWPlus", 2, models=models["models"], codes=swapped["codes"])
     blend = recipe.add(
-        "StyleIDMaskedIdentityBlend", 2, source=faces["crops"], target=decoded["crops"], area=region["area"]
+        "StyleIDMaskedIdentityBlend",
+        2,
+        models=models["models"],
+        source=faces["crops"],
+        target=decoded["crops"],
+        area=region["area"],
     )
     recipe.group("Use it", 2, 2, GREEN)
     finish(recipe, 3, models, photo, faces, blend["crops"], region["area"])
@@ -77,7 +82,12 @@ def rank_layers_and_channels(recipe: Recipe) -> None:
     decoded = recipe.add("StyleIDDecodeWPlus", 3, models=models["models"], codes=swapped["codes"])
     _, region = area_of(recipe, 4, models, faces, "face")
     blend = recipe.add(
-        "StyleIDMaskedIdentityBlend", 4, source=faces["crops"], target=decoded["crops"], area=region["area"]
+        "StyleIDMaskedIdentityBlend",
+        4,
+        models=models["models"],
+        source=faces["crops"],
+        target=decoded["crops"],
+        area=region["area"],
     )
     recipe.group("Swap the best channels", 3, 4, GREEN)
     finish(recipe, 5, models, photo, faces, blend["crops"], region["area"])
@@ -105,7 +115,12 @@ def privacy_report(recipe: Recipe) -> None:
     _, region = area_of(recipe, 1, models, faces, "face")
     recipe.group("Swap identity layers", 1, 1, GREEN)
     blend = recipe.add(
-        "StyleIDMaskedIdentityBlend", 2, source=faces["crops"], target=decoded["crops"], area=region["area"]
+        "StyleIDMaskedIdentityBlend",
+        2,
+        models=models["models"],
+        source=faces["crops"],
+        target=decoded["crops"],
+        area=region["area"],
     )
     paste = recipe.add(
         "StyleIDPasteFacesBack",

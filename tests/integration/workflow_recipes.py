@@ -31,7 +31,12 @@ def low_channel_swap(recipe: Recipe) -> None:
     )
     decoded = recipe.add("StyleIDDecodeWPlus", 2, models=models["models"], codes=swapped["codes"])
     blend = recipe.add(
-        "StyleIDMaskedIdentityBlend", 2, source=faces["crops"], target=decoded["crops"], area=region["area"]
+        "StyleIDMaskedIdentityBlend",
+        2,
+        models=models["models"],
+        source=faces["crops"],
+        target=decoded["crops"],
+        area=region["area"],
     )
     recipe.group("Swap identity channels", 1, 2, GREEN)
     finish(recipe, 3, models, photo, faces, blend["crops"], region["area"])
@@ -88,6 +93,7 @@ def combine_with_inpaint(recipe: Recipe) -> None:
     blend = recipe.add(
         "StyleIDMaskedIdentityBlend",
         1,
+        models=models["models"],
         source=faces["crops"],
         target=target["crops"],
         area=region["area"],
@@ -158,7 +164,12 @@ def medium_layer_swap(recipe: Recipe) -> None:
     _, region = area_of(recipe, 1, models, faces, "face")
     decoded = recipe.add("StyleIDDecodeWPlus", 2, models=models["models"], codes=swapped["codes"])
     blend = recipe.add(
-        "StyleIDMaskedIdentityBlend", 2, source=faces["crops"], target=decoded["crops"], area=region["area"]
+        "StyleIDMaskedIdentityBlend",
+        2,
+        models=models["models"],
+        source=faces["crops"],
+        target=decoded["crops"],
+        area=region["area"],
     )
     rebuilt = recipe.add(
         "StyleIDDecodeWPlus",
@@ -200,7 +211,12 @@ def medium_swappernet(recipe: Recipe) -> None:
     _, region = area_of(recipe, 2, models, faces, "face")
     decoded = recipe.add("StyleIDDecodeWPlus", 2, models=models["models"], codes=swapped["codes"])
     blend = recipe.add(
-        "StyleIDMaskedIdentityBlend", 2, source=faces["crops"], target=decoded["crops"], area=region["area"]
+        "StyleIDMaskedIdentityBlend",
+        2,
+        models=models["models"],
+        source=faces["crops"],
+        target=decoded["crops"],
+        area=region["area"],
     )
     recipe.group("Choose an identity and swap it in", 1, 2, GREEN)
     finish(recipe, 3, models, photo, faces, blend["crops"], region["area"])
@@ -227,6 +243,7 @@ def medium_masked_identity(recipe: Recipe) -> None:
     blend = recipe.add(
         "StyleIDMaskedIdentityBlend",
         2,
+        models=models["models"],
         source=faces["crops"],
         target=target["crops"],
         area=grown["MASK"],
@@ -246,7 +263,12 @@ def high_full_face(recipe: Recipe) -> None:
     labels, region = area_of(recipe, 1, models, faces, "face")
     target = recipe.add("StyleIDRandomTargetFromMask", 1, models=models["models"], labels=labels["labels"])
     blend = recipe.add(
-        "StyleIDMaskedIdentityBlend", 2, source=faces["crops"], target=target["crops"], area=region["area"]
+        "StyleIDMaskedIdentityBlend",
+        2,
+        models=models["models"],
+        source=faces["crops"],
+        target=target["crops"],
+        area=region["area"],
     )
     recipe.group("Replace the whole face", 1, 2, GREEN)
     finish(recipe, 3, models, photo, faces, blend["crops"], region["area"])

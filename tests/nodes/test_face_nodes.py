@@ -188,6 +188,11 @@ def test_parse_region_blend(node, tiny_family, aligned):
     assert blend.shape == aligned.crops.shape
     assert torch.equal(blend[area == 0], aligned.crops[area == 0])
     assert not torch.equal(blend[area == 1], aligned.crops[area == 1])
+    (parts,) = node("StyleIDMaskedIdentityBlend")(
+        models=tiny_family, source=aligned.crops, target=target, area=area, sharpen=False
+    )
+    assert torch.equal(parts[area == 0], aligned.crops[area == 0])
+    assert not torch.equal(parts, blend)
 
 
 def test_masks_of_other_sizes_fit(node, aligned):

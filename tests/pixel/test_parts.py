@@ -1,0 +1,41 @@
+"""Skin takes on the colours of skin, hair those of hair."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from styleid.errors import InputError
+from styleid.faces import HAIR
+from styleid.pixel import match_parts
+
+SKIN, FACE = 1, torch.ones(1, 64, 64)
+
+
+def halves(above: float, below: float) -> torch.Tensor:
+    image = torch.full((1, 64, 64, 3), below)
+    image[:, :32] = above
+    return image
+
+
+def labels(above: int) -> torch.Tensor:
+    ids = torch.full((1, 64, 64), SKIN)
+    ids[:, :32] = above
+    return ids
+
+
+def test_each_part_takes_its_own_colour() -> None:
+    matched = match_parts(halves(0.3, 0.9), halves(0.1, 0.6), FACE, labels(HAIR), labels(HAIR), "lab")
+    assert matched[0, 40:].mean() == pytest.approx(0.6, abs=0.02)
+    assert matched[0, :24].mean() == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_source_without_hair_lends_its_skins_colour_only() -> None:
+    matched = match_parts(halves(0.3, 0.9), halves(0.6, 0.6), FACE, labels(HAIR), labels(SKIN), "lab")
+    assert matched[0, 40:].mean() == pytest.approx(0.6, abs=0.02)
+    assert matched[0, :24].mean() < 0.4
+
+
+def test_labels_of_another_size_are_refused() -> None:
+    with pytest.raises(InputError, match="Labels must have"):
+        match_parts(halves(0.3, 0.9), halves(0.1, 0.6), FACE, labels(HAIR)[:, :32], labels(HAIR))
