@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from ..errors import InputError
 from ..faces import HAIR, SKIN_CLASSES
+from ..faces.regions import BACKGROUND, BROWS, EYES, HAT
 from .colour import match_colour
 
 __all__ = ["match_parts"]
@@ -44,9 +45,17 @@ def match_parts(
     for number, (own, theirs) in enumerate(zip(target_labels == HAIR, source_labels == HAIR, strict=True)):
         if min(own.float().mean(), theirs.float().mean()) >= _ENOUGH_HAIR:
             hair = match_colour(target[number], source[number], own, method, source_mask=theirs)
-            edge = ndimage.gaussian_filter(own.double().cpu().numpy(), _HAIR_EDGE * own.shape[-1])
+            covered = own | _above_the_forehead(target_labels[number], inside[number])
+            edge = ndimage.gaussian_filter(covered.double().cpu().numpy(), _HAIR_EDGE * own.shape[-1])
             matched[number] = torch.lerp(matched[number], hair, torch.from_numpy(edge).to(hair)[..., None])
     return torch.stack(matched) if matched else target.clone()
+
+
+def _above_the_forehead(labels: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """What is neither skin nor hair above the brows, inside the source's face [H, W]: hair goes there, too."""
+    brows = torch.isin(labels, torch.tensor((*BROWS, *EYES), device=labels.device)).any(1).nonzero()
+    above = torch.arange(len(labels), device=labels.device)[:, None] < (brows.min() if len(brows) else 0)
+    return torch.isin(labels, torch.tensor((BACKGROUND, HAT), device=labels.device)) & inside & above
 
 
 def _skin(labels: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

@@ -36,6 +36,17 @@ def test_a_source_without_hair_lends_its_skins_colour_only() -> None:
     assert matched[0, :24].mean() < 0.5
 
 
+def test_a_gap_between_the_targets_hair_and_the_sources_becomes_hair() -> None:
+    """The new face's hair begins lower than the source's: what lies above it is behind the new head."""
+    ids = labels(HAIR)
+    ids[:, :12], ids[:, 40:44, 20:44] = 0, 6  # background above the hair, a brow
+    matched = match_parts(halves(0.3, 0.9), halves(0.1, 0.6), FACE, ids, labels(HAIR), "lab")
+    assert matched[0, :28].mean() == pytest.approx(0.1, abs=0.02)
+    ids[:, 40:44, 20:44] = SKIN  # without brows nothing tells where the forehead is
+    matched = match_parts(halves(0.3, 0.9), halves(0.1, 0.6), FACE, ids, labels(HAIR), "lab")
+    assert matched[0, :8].mean() != pytest.approx(0.1, abs=0.02)
+
+
 def test_labels_of_another_size_are_refused() -> None:
     with pytest.raises(InputError, match="Labels must have"):
         match_parts(halves(0.3, 0.9), halves(0.1, 0.6), FACE, labels(HAIR)[:, :32], labels(HAIR))
