@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from skimage import data
 
 from styleid.errors import InputError
-from styleid.faces import Face, _mtcnn, _scrfd, _search, detect, detect_faces
+from styleid.faces import Face, _mtcnn, _refine, _scrfd, _search, detect, detect_faces
 from styleid.faces._candidates import Candidate, from_landmarks, group, make_view, same_face
 
 ASTRONAUT = (223.0, 127.0)  # centre of the face, brow to chin
@@ -150,6 +151,20 @@ def test_most_detectors_tell_which_way_up_a_face_is(monkeypatch: pytest.MonkeyPa
     (face,) = find(torch.zeros(120, 120, 3))
     assert np.array_equal(face.landmarks, upright)
     assert face.detector == "lbp+mtcnn+styleid"
+
+
+def test_two_networks_points_are_averaged_where_they_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    upright = np.array([[30.0, 40], [70, 40], [50, 60], [35, 80], [65, 80]])
+    candidate = from_landmarks(upright, 0.9, "mtcnn")
+    answers = {"onet": (upright, 0.9), "net": (upright + [4, 2], 0.9)}
+    monkeypatch.setattr(_refine, "_ask_onet", lambda _, some, __: [answers["onet"]] * len(some))
+    monkeypatch.setattr(_refine, "_ask_net", lambda _, some, __: [answers["net"]] * len(some))
+    look = partial(
+        _refine.look_again, torch.zeros(3, 120, 120), candidate, mtcnn=object(), landmark_net=object()
+    )
+    assert np.allclose(look().landmarks, upright + [2, 1])
+    answers["net"] = (120 - upright, 0.9)  # the other way up
+    assert np.array_equal(look().landmarks, upright)
 
 
 def test_reading_order() -> None:
