@@ -156,13 +156,13 @@ def test_most_detectors_tell_which_way_up_a_face_is(monkeypatch: pytest.MonkeyPa
 def test_two_networks_points_are_averaged_where_they_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     upright = np.array([[30.0, 40], [70, 40], [50, 60], [35, 80], [65, 80]])
     candidate = from_landmarks(upright, 0.9, "mtcnn")
-    answers = {"onet": (upright, 0.9), "net": (upright + [4, 2], 0.9)}
+    answers = {"onet": (upright, 0.9), "net": (upright + np.array([4, 2]), 0.9)}
     monkeypatch.setattr(_refine, "_ask_onet", lambda _, some, __: [answers["onet"]] * len(some))
     monkeypatch.setattr(_refine, "_ask_net", lambda _, some, __: [answers["net"]] * len(some))
     look = partial(
         _refine.look_again, torch.zeros(3, 120, 120), candidate, mtcnn=object(), landmark_net=object()
     )
-    assert np.allclose(look().landmarks, upright + [2, 1])
+    assert np.allclose(look().landmarks, upright + np.array([2, 1]))
     answers["net"] = (120 - upright, 0.9)  # the other way up
     assert np.array_equal(look().landmarks, upright)
 
