@@ -95,7 +95,7 @@ class StyleIDChooseTarget:
                 "layers": (
                     "STRING",
                     {
-                        "default": "ranked+1",
+                        "default": "ranked+2",
                         "tooltip": "The layers that will be swapped: the choice is made for this swap. As in 'Swap "
                         "Identity Layers'.",
                     },

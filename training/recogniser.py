@@ -62,9 +62,9 @@ RECOGNISER = Recipe(
     steps=2600,
 )  # fmt: skip
 JUDGE = Recipe(
-    name="judge", architecture="mobilefacenet", angular=False, margin=0.2, scale=20.0, seed=47, regression=0.7,
-    erase=0.3,
-    photometric=0.8, steps=2600,
+    name="judge", architecture="mobilefacenet", angular=False, margin=0.2, scale=20.0, seed=47,
+    regression=0.7, erase=0.3, photometric=0.8,
+    steps=2600,
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["CHOICES", "TARGETS", "kept_by_level", "proposals"]
 
 # Random identities tried per face: one of them may lie near the source or near another face of the picture.
-TARGETS = 3
+TARGETS = 5
 # Random identities of which one is chosen by the attributes that its level keeps.
 CHOICES = 12
 

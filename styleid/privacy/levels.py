@@ -136,7 +136,7 @@ LEVELS: Mapping[str, Level] = MappingProxyType(
             Level(
                 name="medium",
                 promise="A person sees someone else; the named attributes are kept.",
-                attempts=LADDERS["layers"][1:],
+                attempts=LADDERS["layers"][2:],
                 keeps=(
                     "Male",
                     "Young",

@@ -109,7 +109,7 @@ def privacy_report(recipe: Recipe) -> None:
         models=models["models"],
         source=codes["codes"],
         target=identity["codes"],
-        layers="ranked+1",
+        layers="ranked+2",
     )
     decoded = recipe.add("StyleIDDecodeWPlus", 1, models=models["models"], codes=swapped["codes"])
     _, region = area_of(recipe, 1, models, faces, "face")

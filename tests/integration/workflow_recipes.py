@@ -159,7 +159,7 @@ def medium_layer_swap(recipe: Recipe) -> None:
         models=models["models"],
         source=codes["codes"],
         target=identity["codes"],
-        layers="ranked+1",
+        layers="ranked+2",
     )
     _, region = area_of(recipe, 1, models, faces, "face")
     decoded = recipe.add("StyleIDDecodeWPlus", 2, models=models["models"], codes=swapped["codes"])
