@@ -5,13 +5,11 @@ from .blur import BLURS, blur_faces
 from .detect import detect_faces
 from .face import Face
 from .paste import face_areas, paste_faces
-from .regions import AREAS, HAIR, SKIN_CLASSES, region_mask
+from .regions import AREAS, region_mask
 
 __all__ = [
     "AREAS",
     "BLURS",
-    "HAIR",
-    "SKIN_CLASSES",
     "AlignedFaces",
     "Face",
     "align_faces",

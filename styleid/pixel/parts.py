@@ -6,8 +6,7 @@ import torch
 from scipy import ndimage
 
 from ..errors import InputError
-from ..faces import HAIR, SKIN_CLASSES
-from ..faces.regions import BACKGROUND, BROWS, EYES, HAT
+from ..faces.regions import BACKGROUND, BROWS, EYES, HAIR, HAT, SKIN_CLASSES
 from .colour import match_colour
 
 __all__ = ["match_parts"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from styleid.faces import HAIR
+from styleid.faces.regions import HAIR
 from styleid.pipeline.face import SourceFace, adapted
 
 SIZE, SKIN = 64, 1

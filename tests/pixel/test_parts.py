@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from styleid.errors import InputError
-from styleid.faces import HAIR
+from styleid.faces.regions import HAIR
 from styleid.pixel import match_parts
 
 SKIN, FACE = 1, torch.ones(1, 64, 64)
