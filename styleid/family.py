@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .errors import InputError, StyleIDError, WeightsError
 from .networks import load_network
-from .networks.restyle import restyle
+from .networks.restyle import encode
 from .weights import RecogniserEntry, list_weights, plan_family, resolve
 
 if TYPE_CHECKING:
@@ -85,9 +85,7 @@ class Family:
     def encode(self, crops: Tensor) -> Tensor:
         """W+ codes ``[N,L,512]`` of crops."""
         x = resized(planes(crops), self.encoder.input_size) * 2 - 1
-        if self.encoder.config.input_nc == 6:
-            return run(lambda part: restyle(self.encoder, self.generator, part), x, self.encoder, "encoder")
-        return run(self.encoder, x, self.encoder, "encoder")
+        return run(lambda part: encode(self.encoder, self.generator, part), x, self.encoder, "encoder")
 
     def decode(self, w_plus: Tensor) -> Tensor:
         """Crops ``[N,S,S,3]`` in 0..1 of W+ codes ``[N,L,512]``, S the generator's size."""

@@ -20,6 +20,7 @@ from styleid.networks.mobilefacenet import MobileFaceNet
 from .data import Heads, pack
 from .detail import DetailTrainer, extended, fitted_codes, flat_codes, grown
 from .detector import evaluate_detector, train_detector
+from .encoder import train_encoder
 from .evaluate import evaluate_autoencoder
 from .export import Entry, edit_manifest, export, rounded
 from .generator import AutoencoderTrainer, Stage
@@ -129,16 +130,16 @@ def train_generator(
     if generator.size < heads.side:
         generator = grown(generator)
         encoder = extended(encoder, generator.num_layers)
-    pairs = ((index, codes), flat_codes(heads, encoder))
+    pairs = ((index, codes), flat_codes(heads, generator, encoder))
     DetailTrainer(heads, pairs, generator, parser, recogniser, folder).train(DETAIL_STEPS)
     rounded(generator)
-    rounded(encoder)
-    figures = evaluate_autoencoder(generator, encoder, judge, heads)
     if further:
         segmentation = extended(shipped(models, "segmentation-encoder", "psp-seg"), generator.num_layers)
     else:
         segmentation = train_segmentation(heads, generator, encoder, parser, folder)
     rounded(segmentation)
+    encoder = rounded(train_encoder(heads, generator, encoder, parser, recogniser, folder))
+    figures = evaluate_autoencoder(generator, encoder, judge, heads)
     for name, kind, net, text, measured in (
         ("generator", "stylegan2", generator, "W+ codes [N, L, 512]", figures),
         ("encoder", "psp", encoder, f"{CROP} in [-1, 1]", figures),

@@ -17,8 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleid.family import resized
 from styleid.networks.irse import IRSE
 from styleid.networks.psp import Encoder, LastLayerEncoder
+from styleid.networks.restyle import encode
 from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
@@ -77,17 +79,23 @@ def fitted_codes(
     parts = []
     for start in range(0, len(index), 8):
         images = heads.images(index[start : start + 8], generator.size)
-        parts.append(_fit(generator, images, encoder(images)))
+        codes = encode(encoder, generator, resized(images, encoder.input_size))
+        parts.append(_fit(generator, images, codes))
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(torch.cat(parts), path)
     return index, torch.cat(parts)
 
 
 @torch.no_grad()
-def flat_codes(heads: Heads, encoder: Encoder, count: int = FLAT) -> tuple[np.ndarray, Tensor]:
+def flat_codes(
+    heads: Heads, generator: Generator, encoder: Encoder, count: int = FLAT
+) -> tuple[np.ndarray, Tensor]:
     """Numbers of `count` training heads, and their codes `[count,L,512]` with the mean w in every layer."""
     index = heads.train[:: max(1, len(heads.train) // count)][:count]
-    parts = [encoder.eval()(heads.images(index[start : start + 50])) for start in range(0, len(index), 50)]
+    parts = []
+    for start in range(0, len(index), 50):
+        images = heads.images(index[start : start + 50])
+        parts.append(encode(encoder.eval(), generator, resized(images, encoder.input_size)))
     codes = torch.cat(parts)
     return index, codes.mean(1, keepdim=True).expand_as(codes)
 

@@ -6,7 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from styleid.family import resized
 from styleid.networks.psp import Encoder
+from styleid.networks.restyle import encode
 from styleid.networks.stylegan2 import Generator
 
 from .data import Heads
@@ -23,7 +25,8 @@ def evaluate_autoencoder(
     psnr, sharp, cosine = [], [], []
     for start in range(0, count, 25):
         images = heads.images(heads.held_out[start : start + 25], generator.size)
-        found = generator.synthesis(encoder(images)).clamp(-1, 1)
+        codes = encode(encoder, generator, resized(images, encoder.input_size))
+        found = generator.synthesis(codes).clamp(-1, 1)
         psnr.append(-10 * ((found - images) / 2).square().mean((1, 2, 3)).log10())
         sharp.append(AutoencoderTrainer.detail(found) / AutoencoderTrainer.detail(images))
         cosine.append(

@@ -26,7 +26,7 @@ from .adversary import ProjectedDiscriminator, hinge_discriminator, hinge_fake_i
 from .data import Heads
 from .loop import Run, averaged, update_average
 
-__all__ = ["AutoencoderTrainer", "Stage", "identity_crop"]
+__all__ = ["AutoencoderTrainer", "Stage", "identity_crop", "reconstruction_loss", "region_weights"]
 
 # Weight of a pixel's error by class: features x4, skin 1.5, hair 1.25, background and clothes less.
 REGION = torch.tensor([0.5, 1.5, 4, 4, 4, 4, 4, 4, 1, 1, 4, 4, 4, 1.25, 1, 1, 0.5, 1, 0.5])
@@ -48,6 +48,23 @@ def identity_crop(images: Tensor, size: int) -> Tensor:
     rows, cols = slice(round(35 * side), round(223 * side)), slice(round(32 * side), round(220 * side))
     inner = images[:, :, rows, cols]
     return F.interpolate(inner, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+
+
+def region_weights(labels: Tensor) -> Tensor:
+    """How much an error counts, `[N,1,S,S]`, by the class of the pixel `[N,S,S]`."""
+    return REGION.to(labels.device)[labels.long()][:, None]
+
+
+def reconstruction_loss(pictures: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Absolute difference of colours and of their slopes; the parser's features see shapes, and no colours."""
+    loss = ((pictures - target).abs() * weight).mean()
+    for axis in (2, 3):
+        slopes = (pictures.diff(dim=axis) - target.diff(dim=axis)).abs()
+        loss = loss + (slopes * weight.narrow(axis, 1, slopes.shape[axis])).mean()
+    for _ in range(2):
+        pictures, target = F.avg_pool2d(pictures, 2), F.avg_pool2d(target, 2)
+        loss = loss + 0.5 * (pictures - target).abs().mean()
+    return loss
 
 
 class AutoencoderTrainer:
@@ -150,7 +167,7 @@ class AutoencoderTrainer:
         target = (
             images if stage.size == images.shape[-1] else F.avg_pool2d(images, images.shape[-1] // stage.size)
         )
-        weight = REGION.to(labels.device)[labels.long()][:, None]
+        weight = region_weights(labels)
         weight = F.avg_pool2d(weight, weight.shape[-1] // stage.size)
         self.encoder.train()
         if stage.gates:  # statistics of so few samples are noise: those of the first stage stay
@@ -167,7 +184,7 @@ class AutoencoderTrainer:
             real = self._features(target)
         fake = self._features(pictures)
         count = stage.batch
-        loss = self._reconstruction(pictures[:count], target, weight)
+        loss = reconstruction_loss(pictures[:count], target, weight)
         loss = (
             loss
             + 1.0 * perceptual_distance([f[:count] for f in fake], real)
@@ -221,7 +238,7 @@ class AutoencoderTrainer:
         half = len(mixed) // 2
         same, other = slice(0, half), slice(half, None)
         first, second = slice(0, 2 * half, 2), slice(2 * half + 1, None, 2)
-        kept = self._reconstruction(mixed[same], target[first][:half], weight[first][:half])
+        kept = reconstruction_loss(mixed[same], target[first][:half], weight[first][:half])
         kept = kept + 1.0 * perceptual_distance([m[same] for m in maps], [r[first][:half] for r in real])
         moved = self._identity(mixed[other], target[second].roll(1, 0))
         gate = self.gates.sigmoid()
@@ -237,18 +254,6 @@ class AutoencoderTrainer:
 
     def _features(self, images: Tensor) -> list[Tensor]:
         return self.parser.features(((images + 1) / 2).contiguous(memory_format=torch.channels_last))
-
-    @staticmethod
-    def _reconstruction(pictures: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Absolute difference of colours and of their slopes; the parser's features see shapes, and no colours."""
-        loss = ((pictures - target).abs() * weight).mean()
-        for axis in (2, 3):
-            slopes = (pictures.diff(dim=axis) - target.diff(dim=axis)).abs()
-            loss = loss + (slopes * weight.narrow(axis, 1, slopes.shape[axis])).mean()
-        for _ in range(2):
-            pictures, target = F.avg_pool2d(pictures, 2), F.avg_pool2d(target, 2)
-            loss = loss + 0.5 * (pictures - target).abs().mean()
-        return loss
 
     def _step_discriminator(self, real: list[Tensor], fake: list[Tensor]) -> None:
         loss = hinge_discriminator(self.discriminator(real), self.discriminator(fake))

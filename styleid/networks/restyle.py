@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["restyle"]
+__all__ = ["STEPS", "encode", "restyle"]
 
 STEPS = 5  # as published
 
@@ -23,3 +23,9 @@ def restyle(encoder: nn.Module, generator: nn.Module, x: Tensor, steps: int = ST
         seen = torch.cat([x, F.adaptive_avg_pool2d(picture, x.shape[-2:]).to(x.dtype)], dim=1)
         code = latent = encoder(seen, latent)
     return code
+
+
+def encode(encoder: nn.Module, generator: nn.Module, x: Tensor) -> Tensor:
+    """Codes `[N,L,512]` of pictures `[N,3,S,S]` in [-1, 1], S the encoder's input size: in one pass, or by
+    :func:`restyle` where the encoder looks at a picture beside its reconstruction."""
+    return restyle(encoder, generator, x) if encoder.config.input_nc == 6 else encoder(x)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CHOICES", "TARGETS", "kept_by_level", "proposals"]
 
-# Random identities tried per face: one of them may lie near the source or near another face of the picture.
+# Random identities tried per face: one of them may lie near the source or near another face of the picture. With the
+# last setting of a search, where nothing else is left and each costs one decoded face, three times as many.
 TARGETS = 5
 # Random identities of which one is chosen by the attributes that its level keeps.
 CHOICES = 12
@@ -60,7 +61,7 @@ def _least(prober: Prober, search: Search, last: Attempt) -> Iterator[Probe]:
         prober.searched += reached.probes
         yield from reached.passing
         prober.forget()
-    yield from _ladder(prober, [last], range(TARGETS))
+    yield from _ladder(prober, [last], range(3 * TARGETS))
 
 
 def _wished(prober: Prober, wish: Wish, attempts: Sequence[Attempt]) -> Iterator[Probe]:

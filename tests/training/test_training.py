@@ -16,6 +16,7 @@ from styleid.networks.unet import ParserConfig, UNetParser
 from training.augment import backdrop, erase, photometric, warp
 from training.data import PERSON, Heads
 from training.detail import DetailTrainer, extended, fitted_codes, flat_codes, grown
+from training.encoder import looking_again, train_encoder
 from training.generator import AutoencoderTrainer, Stage, identity_crop
 from training.loop import Run, cosine
 from training.mapping import energy_distance
@@ -226,8 +227,8 @@ def test_fitted_codes_are_nearer_to_the_picture(heads: Heads, tmp_path: Path) ->
 
 
 def test_flat_codes_have_one_w_in_all_layers(heads: Heads) -> None:
-    _, encoder = small_autoencoder()
-    index, codes = flat_codes(heads, encoder, count=8)
+    generator, encoder = small_autoencoder()
+    index, codes = flat_codes(heads, generator, encoder, count=8)
     assert codes.shape == (8, 10, 512)
     assert torch.equal(codes, codes[:, :1].expand_as(codes))
     assert torch.allclose(codes[:, 0], encoder(heads.images(index)).mean(1), atol=1e-5)
@@ -241,7 +242,7 @@ def test_texture_is_learned_above_the_frozen_blocks(heads: Heads, tmp_path: Path
     }
     parser = UNetParser(ParserConfig(widths=(4, 8, 8, 8, 8)))
     index, codes = fitted_codes(heads, generator, encoder, tmp_path, count=4)
-    pairs = ((index, codes), flat_codes(heads, encoder, count=4))
+    pairs = ((index, codes), flat_codes(heads, generator, encoder, count=4))
     recogniser = IRSE(IRSEConfig(units=(1, 1, 1, 1), widths=(16, 16, 16, 16), input_size=32))
     DetailTrainer(heads, pairs, large, parser, recogniser, tmp_path).train(3, batch=4)
     moved = {
@@ -252,6 +253,26 @@ def test_texture_is_learned_above_the_frozen_blocks(heads: Heads, tmp_path: Path
     upper = ("convs.6.", "convs.7.", "convs.8.", "convs.9.", "to_rgbs.3.", "to_rgbs.4.")
     assert moved
     assert all(name.startswith(upper) for name in moved)
+
+
+def test_an_encoder_that_looks_again_begins_as_it_was() -> None:
+    _, encoder = small_autoencoder()
+    picture, anything = torch.rand(2, 2, 3, 32, 32)
+    again = looking_again(encoder).eval()
+    assert torch.equal(again(torch.cat([picture, anything], 1)), encoder(picture))
+    assert looking_again(again) is again
+
+
+def test_looking_again_is_learned_with_the_generator_as_it_is(heads: Heads, tmp_path: Path) -> None:
+    generator, encoder = small_autoencoder()
+    before = {name: value.clone() for name, value in generator.state_dict().items()}
+    parser = UNetParser(ParserConfig(widths=(4, 8, 8, 8, 8)))
+    recogniser = IRSE(IRSEConfig(units=(1, 1, 1, 1), widths=(16, 16, 16, 16), input_size=32))
+    learned = train_encoder(heads, generator, encoder, parser, recogniser, tmp_path, steps=6)
+    assert learned.config.input_nc == 6
+    assert bool(learned.state_dict()["input_layer.0.weight"][:, 3:].any())
+    for name, value in generator.state_dict().items():
+        assert torch.equal(value, before[name]), name
 
 
 def test_half_confidence_is_where_both_answers_are_right_equally_often(heads: Heads) -> None:
