@@ -126,7 +126,7 @@ def train_generator(
         trainer.train(STAGES)
         generator, encoder = trainer.mean_generator.eval(), trainer.mean_encoder.eval()
         fit_mapping(heads, generator, encoder, folder)
-    index, codes = fitted_codes(heads, generator, encoder, folder)
+    index, codes = fitted_codes(heads, generator, encoder, parser, folder)
     if generator.size < heads.side:
         generator = grown(generator)
         encoder = extended(encoder, generator.num_layers)

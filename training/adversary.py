@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["ProjectedDiscriminator", "hinge_discriminator", "hinge_fake_is_real", "perceptual_distance"]
+__all__ = ["ProjectedDiscriminator", "hinge_discriminator", "hinge_fake_is_real"]
 
 
 class Head(nn.Module):
@@ -46,12 +46,3 @@ def hinge_fake_is_real(fake: list[Tensor]) -> Tensor:
 def hinge_discriminator(real: list[Tensor], fake: list[Tensor]) -> Tensor:
     losses = [F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]
     return torch.stack(losses).mean()
-
-
-def _unit(feature: Tensor) -> Tensor:
-    return feature * torch.rsqrt(feature.float().square().mean(1, keepdim=True) + 1e-4).to(feature.dtype)
-
-
-def perceptual_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
-    """Mean absolute difference of channel-normalised feature maps, over the scales."""
-    return torch.stack([(_unit(x) - _unit(y)).abs().float().mean() for x, y in zip(a, b, strict=True)]).mean()

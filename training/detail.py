@@ -18,20 +18,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleid.family import resized
+from styleid.latent.refine import feature_distance
 from styleid.networks.irse import IRSE
 from styleid.networks.psp import Encoder, LastLayerEncoder
 from styleid.networks.restyle import encode
 from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
-from .adversary import perceptual_distance
 from .data import Heads
 from .generator import identity_crop
 from .loop import FURTHER, Run, averaged, cosine, update_average
 
 __all__ = ["DetailTrainer", "extended", "fitted_codes", "flat_codes", "grown"]
 
-HEADS, FIT_STEPS, FIT_RATE, NEAR = 320, 16, 0.1, 0.02  # heads whose codes are refined, and how
+HEADS = 320  # whose codes are refined, and how
+FIT_STEPS, FIT_RATE, NEAR, SHAPES = 16, 0.1, 0.02, 3.0
 FLAT = 1280  # heads whose codes are flattened
 FROZEN = 32  # pixels a side of the last frozen block
 CROP = 16  # side of a crop in pixels of that block
@@ -67,20 +68,20 @@ def extended(encoder: Encoder, layers: int) -> Encoder:
 
 
 def fitted_codes(
-    heads: Heads, generator: Generator, encoder: Encoder, folder: Path, count: int = HEADS
+    heads: Heads, generator: Generator, encoder: Encoder, parser: UNetParser, folder: Path, count: int = HEADS
 ) -> tuple[np.ndarray, Tensor]:
     """Numbers of `count` training heads, and their refined codes `[count,L,512]`; kept in `folder`."""
     index = heads.train[:: max(1, len(heads.train) // count)][:count]
     path = folder / "fitted-codes.pt"
     if path.exists():
         return index, torch.load(path, weights_only=True).to(torch.get_default_device())
-    for frozen in (generator, encoder):
+    for frozen in (generator, encoder, parser):
         frozen.eval().requires_grad_(False)
     parts = []
     for start in range(0, len(index), 8):
         images = heads.images(index[start : start + 8], generator.size)
         codes = encode(encoder, generator, resized(images, encoder.input_size))
-        parts.append(_fit(generator, images, codes))
+        parts.append(_fit(generator, parser, images, codes))
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(torch.cat(parts), path)
     return index, torch.cat(parts)
@@ -100,18 +101,25 @@ def flat_codes(
     return index, codes.mean(1, keepdim=True).expand_as(codes)
 
 
-def _fit(generator: Generator, images: Tensor, codes: Tensor) -> Tensor:
+def _fit(generator: Generator, parser: UNetParser, images: Tensor, codes: Tensor) -> Tensor:
     """`styleid.latent.refine_codes` for a batch."""
+    with torch.no_grad():
+        shapes = _features(parser, images)
     move = torch.zeros_like(codes, requires_grad=True)
     optimiser = torch.optim.Adam([move], FIT_RATE, betas=(0.9, 0.99))
     for step in range(FIT_STEPS):
         optimiser.param_groups[0]["lr"] = FIT_RATE * min(1.0, (FIT_STEPS - step) / (0.3 * FIT_STEPS))
-        difference = generator.synthesis(codes + move, noise="none") - images
-        loss = sum(F.avg_pool2d(difference, pool).abs().mean() for pool in (1, 2, 4, 8))
+        made = generator.synthesis(codes + move, noise="none")
+        loss = sum(F.avg_pool2d(made - images, pool).abs().mean() for pool in (1, 2, 4, 8))
+        loss = loss + SHAPES * feature_distance(_features(parser, made), shapes)
         optimiser.zero_grad(set_to_none=True)
         (len(images) * (loss + NEAR * move.square().mean())).backward()
         optimiser.step()
     return (codes + move).detach()
+
+
+def _features(parser: UNetParser, images: Tensor) -> list[Tensor]:
+    return parser.features((images + 1) / 2)
 
 
 class DetailTrainer:
@@ -176,8 +184,8 @@ class DetailTrainer:
             inner = slice(MARGIN, -MARGIN)
             target, pictures = target[:, :, inner, inner], self._upper(x, rgb, codes)[:, :, inner, inner]
         with torch.no_grad():
-            real = self._features(target)
-        like = perceptual_distance(self._features(pictures), real)
+            real = _features(self.parser, target)
+        like = feature_distance(_features(self.parser, pictures), real)
         colours = self._colours(pictures, target)
         loss = colours + FEATURES * like
         self.losses |= {"features": like.item(), "colours": colours.item()}
@@ -222,9 +230,6 @@ class DetailTrainer:
             x = conv(up(x, codes[:, layer], None), codes[:, layer + 1], None)
             rgb = to_rgb(x, codes[:, layer + 2], rgb)
         return rgb
-
-    def _features(self, images: Tensor) -> list[Tensor]:
-        return self.parser.features((images + 1) / 2)
 
     @staticmethod
     def _colours(pictures: Tensor, target: Tensor) -> Tensor:

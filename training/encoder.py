@@ -15,13 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleid.family import resized
+from styleid.latent.refine import feature_distance
 from styleid.networks.irse import IRSE
 from styleid.networks.psp import Encoder, LastLayerEncoder
 from styleid.networks.restyle import STEPS
 from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
-from .adversary import perceptual_distance
 from .data import SIDE, Heads
 from .evaluate import evaluate_autoencoder
 from .generator import identity_crop, reconstruction_loss, region_weights
@@ -30,9 +30,11 @@ from .loop import Run, averaged, cosine, update_average
 __all__ = ["looking_again", "train_encoder"]
 
 RATE, BATCH = 8e-4, 8
-FLAT = 2  # samples of a last look that are decoded with one w in all layers, so that every layer understands it
-# Weights: of who it is by the recogniser, and of how far the layers' codes lie apart.
-IDENTITY, APART = 0.5, 0.003
+FLAT = (
+    2  # samples of a last look that are decoded with one w in all layers, so that every layer understands it
+)
+# Weights: of the parser's features, of who it is by the recogniser, and of how far the layers' codes lie apart.
+SHAPES, IDENTITY, APART = 2.5, 0.5, 0.003
 
 
 @torch.no_grad()
@@ -113,9 +115,9 @@ class _Batch:
             self.features, self.identity = self._features(self.target), self._embedded(self.target)
 
     def loss(self, pictures: Tensor) -> Tensor:
-        like = perceptual_distance(self._features(pictures), self.features)
+        shapes = feature_distance(self._features(pictures), self.features)
         other = 1 - (self.identity * self._embedded(pictures.clamp(-1.2, 1.2))).sum(1).mean()
-        return reconstruction_loss(pictures, self.target, self.weight) + like + IDENTITY * other
+        return reconstruction_loss(pictures, self.target, self.weight) + SHAPES * shapes + IDENTITY * other
 
     def _features(self, images: Tensor) -> list[Tensor]:
         return self.parser.features(((images + 1) / 2).contiguous(memory_format=torch.channels_last))

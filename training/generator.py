@@ -18,11 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleid.latent.refine import feature_distance
 from styleid.networks.psp import EncoderConfig, build_encoder
 from styleid.networks.stylegan2 import Generator, GeneratorConfig, layer_count
 from styleid.networks.unet import UNetParser
 
-from .adversary import ProjectedDiscriminator, hinge_discriminator, hinge_fake_is_real, perceptual_distance
+from .adversary import ProjectedDiscriminator, hinge_discriminator, hinge_fake_is_real
 from .data import Heads
 from .loop import Run, averaged, update_average
 
@@ -187,7 +188,7 @@ class AutoencoderTrainer:
         loss = reconstruction_loss(pictures[:count], target, weight)
         loss = (
             loss
-            + 1.0 * perceptual_distance([f[:count] for f in fake], real)
+            + 1.0 * feature_distance([f[:count] for f in fake], real)
             + 0.003 * (codes - base).square().mean()
         )
         if gated:
@@ -239,7 +240,7 @@ class AutoencoderTrainer:
         same, other = slice(0, half), slice(half, None)
         first, second = slice(0, 2 * half, 2), slice(2 * half + 1, None, 2)
         kept = reconstruction_loss(mixed[same], target[first][:half], weight[first][:half])
-        kept = kept + 1.0 * perceptual_distance([m[same] for m in maps], [r[first][:half] for r in real])
+        kept = kept + 1.0 * feature_distance([m[same] for m in maps], [r[first][:half] for r in real])
         moved = self._identity(mixed[other], target[second].roll(1, 0))
         gate = self.gates.sigmoid()
         settle = (gate * (1 - gate)).mean()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,11 +15,12 @@ from ..family import planes, resized
 if TYPE_CHECKING:
     from ..family import Family
 
-__all__ = ["project", "refine_codes", "refinement"]
+__all__ = ["feature_distance", "project", "refine_codes", "refinement"]
 
 _SIDE = 256  # pictures are compared at this size at most
 _POOLS = (1, 2, 4, 8)
 _RATE, _NEAR = 0.1, 0.02
+_SHAPES = 3.0  # weight of what the parser sees
 
 
 def refinement(family: Family, steps: int | None) -> int:
@@ -55,10 +56,10 @@ def refine_codes(
 ) -> Tensor:
     """Codes `[N,L,512]` near `w_plus` whose pictures are nearer to the aligned crops `[N,S,S,3]` in 0..1.
 
-    Adam on the absolute difference of pictures averaged over 1, 2, 4 and 8 pixels, at 256 pixels at most, with a
-    weight on staying near the encoder's code; the best code on the way is kept. No recogniser takes part, so they can
-    still judge the result. One face at a time; each step is a forward and a backward pass of the generator.
-    `progress(done, total)` counts steps.
+    Adam on the absolute difference of pictures averaged over 1, 2, 4 and 8 pixels, at 256 pixels at most, and on that of
+    the parser's features, which see shapes where the family has a parser, with a weight on staying near the encoder's
+    code; the best code on the way is kept. No recogniser takes part, so they can still judge the result. One face at a
+    time; each step is a forward and a backward pass of the generator. `progress(done, total)` counts steps.
 
     Raises InputError for anything but as many codes as crops, StyleIDError where the result is not finite.
     """
@@ -83,6 +84,8 @@ def _refine(family: Family, picture: Tensor, code: Tensor, steps: int, tick: Cal
     weight = next(family.generator.parameters())
     side = min(family.generator.size, _SIDE)
     wanted = resized(picture.clone(), side).to(weight.device) * 2 - 1
+    with torch.no_grad():
+        shapes = _shapes(family, wanted)
     start = code.clone().to(weight.device, torch.float32)
     move = torch.zeros_like(start, requires_grad=True)
     optimiser = torch.optim.Adam([move], lr=_RATE, betas=(0.9, 0.99))
@@ -91,6 +94,8 @@ def _refine(family: Family, picture: Tensor, code: Tensor, steps: int, tick: Cal
         optimiser.param_groups[0]["lr"] = _RATE * min(1.0, (steps - step) / (0.3 * steps))
         made = resized(family.generator.synthesis((start + move).to(weight.dtype)).float(), side)
         loss = sum(F.avg_pool2d(made - wanted, pool).abs().mean() for pool in _POOLS)
+        if shapes:
+            loss = loss + _SHAPES * feature_distance(_shapes(family, made), shapes)
         if (now := float(loss.detach())) < least:
             best, least = (start + move).detach(), now
         optimiser.zero_grad(set_to_none=True)
@@ -100,3 +105,21 @@ def _refine(family: Family, picture: Tensor, code: Tensor, steps: int, tick: Cal
     if steps and least == torch.inf:
         raise StyleIDError("Refining the code gave NaN or infinite values. Load the family in float32.")
     return best.to(code)
+
+
+def feature_distance(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+    """Mean absolute difference of feature maps `[N,C,S,S]` of unit length in each place, over the maps."""
+    return torch.stack([(_unit(x) - _unit(y)).abs().float().mean() for x, y in zip(a, b, strict=True)]).mean()
+
+
+def _shapes(family: Family, pictures: Tensor) -> list[Tensor]:
+    """The parser's features of pictures `[1,3,S,S]` in [-1, 1]; none without a parser."""
+    if family.parser is None:
+        return []
+    weight = next(family.parser.parameters())
+    seen = resized((pictures + 1) / 2, family.parser.input_size)
+    return family.parser.features(seen.to(weight.dtype))
+
+
+def _unit(feature: Tensor) -> Tensor:
+    return feature * torch.rsqrt(feature.float().square().mean(1, keepdim=True) + 1e-4).to(feature.dtype)

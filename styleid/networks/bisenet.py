@@ -154,7 +154,15 @@ class BiSeNet(nn.Module):
         self.conv_out16 = Head(config.context, config.auxiliary, config.classes)
         self.conv_out32 = Head(config.context, config.auxiliary, config.classes)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Feature maps of RGB in [0, 1] at 1/8, 1/16 and 1/32 of the resolution."""
+        return list(self.cp.resnet(self._normalised(x)))
+
+    @staticmethod
+    def _normalised(x: Tensor) -> Tensor:
         mean, std = x.new_tensor([IMAGENET_MEAN, IMAGENET_STD])[:, :, None, None]  # [3, 1, 1] each
-        y = self.conv_out(self.ffm(*self.cp((x - mean) / std)))  # [N, 19, 64, 64]
+        return (x - mean) / std
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv_out(self.ffm(*self.cp(self._normalised(x))))  # [N, 19, 64, 64]
         return F.interpolate(y.float(), size=x.shape[-2:], mode="bilinear", align_corners=True)

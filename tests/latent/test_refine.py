@@ -10,7 +10,10 @@ import torch
 
 from styleid import Anonymizer
 from styleid.errors import InputError
+from styleid.family import resized
 from styleid.latent import refine_codes, refinement
+from styleid.latent.refine import feature_distance
+from styleid.networks.bisenet import BiSeNet, BiSeNetConfig
 
 
 @pytest.fixture
@@ -30,6 +33,24 @@ def test_every_face_comes_nearer(tiny_family, faces) -> None:
     refined = refine_codes(tiny_family, crops, codes, steps=20)
     assert refined.shape == codes.shape and not refined.requires_grad
     assert (difference(tiny_family, refined, crops) < 0.6 * difference(tiny_family, codes, crops)).all()
+
+
+@pytest.mark.parametrize("kind", ["the family's", "BiSeNet"])
+def test_shapes_come_nearer_where_a_parser_sees_them(tiny_family, faces, kind) -> None:
+    crops, codes = faces
+    torch.manual_seed(5)
+    bisenet = BiSeNet(BiSeNetConfig(widths=(8, 12, 16, 24), context=16, auxiliary=8, input_size=64)).eval()
+    parser = bisenet if kind == "BiSeNet" else tiny_family.parser
+    sees, blind = replace(tiny_family, parser=parser), replace(tiny_family, parser=None)
+
+    def apart(codes) -> torch.Tensor:
+        pictures = (resized(x.movedim(-1, 1), parser.input_size) for x in (crops, tiny_family.decode(codes)))
+        with torch.no_grad():
+            return feature_distance(*map(parser.features, pictures))
+
+    seen, unseen = (refine_codes(family, crops, codes, steps=20) for family in (sees, blind))
+    assert apart(seen) < apart(unseen)
+    assert apart(seen) < apart(codes)
 
 
 def test_a_face_does_not_depend_on_the_others(tiny_family, faces) -> None:

@@ -218,12 +218,13 @@ def test_growing_keeps_the_picture() -> None:
 
 def test_fitted_codes_are_nearer_to_the_picture(heads: Heads, tmp_path: Path) -> None:
     generator, encoder = small_autoencoder()
-    index, codes = fitted_codes(heads, generator, encoder, tmp_path, count=8)
+    parser = UNetParser(ParserConfig(widths=(4, 8, 8, 8, 8)))
+    index, codes = fitted_codes(heads, generator, encoder, parser, tmp_path, count=8)
     images = heads.images(index, 64)
     with torch.no_grad():
         before, after = ((generator.synthesis(w) - images).abs().mean() for w in (encoder(images), codes))
     assert after < before
-    assert torch.equal(fitted_codes(heads, generator, encoder, tmp_path, count=8)[1], codes)
+    assert torch.equal(fitted_codes(heads, generator, encoder, parser, tmp_path, count=8)[1], codes)
 
 
 def test_flat_codes_have_one_w_in_all_layers(heads: Heads) -> None:
@@ -241,7 +242,7 @@ def test_texture_is_learned_above_the_frozen_blocks(heads: Heads, tmp_path: Path
         name: value.clone() for name, value in large.state_dict().items() if not name.startswith("noises")
     }
     parser = UNetParser(ParserConfig(widths=(4, 8, 8, 8, 8)))
-    index, codes = fitted_codes(heads, generator, encoder, tmp_path, count=4)
+    index, codes = fitted_codes(heads, generator, encoder, parser, tmp_path, count=4)
     pairs = ((index, codes), flat_codes(heads, generator, encoder, count=4))
     recogniser = IRSE(IRSEConfig(units=(1, 1, 1, 1), widths=(16, 16, 16, 16), input_size=32))
     DetailTrainer(heads, pairs, large, parser, recogniser, tmp_path).train(3, batch=4)
