@@ -202,8 +202,9 @@ class StyleIDSwapIdentityLayers:
                     "STRING",
                     {
                         "default": "ranked",
-                        "tooltip": "'ranked' takes the identity layers that the models' ranking measured, 'ranked+2' "
-                        "two more on each side. Or name layers, counted from 0: 4-6, or 3,5,6.",
+                        "tooltip": "'ranked' takes the identity layers that the models' ranking measured; each step of "
+                        "'ranked+2' adds two finer ones, from the third on a coarser one too. Or name layers, counted "
+                        "from 0: 4-6, or 3,5,6.",
                     },
                 ),
                 "strength": STRENGTH_INPUT,
@@ -230,7 +231,7 @@ class StyleIDSwapIdentityLayers:
 
 
 def parse_layers(text: str, models: Family, count: int) -> tuple[int, ...]:
-    """'ranked', 'ranked+2' (two more on each side), '4-6' or '3,5,6' -> layer numbers below `count`."""
+    """'ranked', 'ranked+2' (widened by two steps), '4-6' or '3,5,6' -> layer numbers below `count`."""
     text = text.strip().lower()
     ranked = re.fullmatch(r"(?:ranked)?(?:\s*\+\s*(\d{1,2}))?", text)
     if ranked is not None:

@@ -81,9 +81,10 @@ def crop_size(family: Family) -> int:
 
 
 def identity_layers(family: Family, widen: int = 0) -> tuple[int, ...]:
-    """The ranking's identity layers with `widen` neighbours on each side.
+    """The ranking's identity layers, two finer ones for each step of `widen`, and from the third step on a coarser one.
 
-    Without a ranking: those published for the family, or the paper's share of the code, layers 5..7 of 18.
+    Finer layers carry colours, which are matched with the source afterwards; coarser ones carry pose. Without a ranking:
+    those published for the family, or the paper's share of the code, layers 5..7 of 18.
     """
     count = family.generator.num_layers
     known = family.layers if family.ranking is None else family.ranking.layers
@@ -91,7 +92,8 @@ def identity_layers(family: Family, widen: int = 0) -> tuple[int, ...]:
         first, last = min(known), max(known)
     else:
         first, last = round(count * 5 / 18), round(count * 7 / 18)
-    return tuple(range(max(0, first - widen), min(count, last + widen + 1)))
+    coarser, finer = max(0, widen - 2), 2 * widen
+    return tuple(range(max(0, first - coarser), min(count, last + finer + 1)))
 
 
 def prepare_face(

@@ -33,7 +33,8 @@ class Attempt:
             random face from the source's label map (feature-aware masking), `swapper` swaps what a SwapperNet says.
         area: which part of the face is composited, a name of `styleid.faces.AREAS`.
         share: for `channels`, the share of all W+ channels that is swapped, 0..1.
-        widen: for `layers` and `mask`, how many neighbours are added on each side of the identity layers.
+        widen: for `layers` and `mask`, by how many steps the identity layers are widened; see
+            :func:`styleid.pipeline.face.identity_layers`.
         strength: of the swap, 1 reaches the target identity.
         composite: how the new face is joined to the source, a name of `styleid.pixel.COMPOSITES`.
     """
@@ -52,7 +53,7 @@ class Search:
 
     Attributes:
         shares: of all W+ channels that are swapped, best ranked first.
-        widen: neighbours of the identity layers, where the channels do not suffice.
+        widen: steps by which the identity layers are widened, where the channels do not suffice.
         strengths: of the swap: those below 1 make what passed weaker, those above 1 what did not stronger.
         areas: every decoded face is tried in each of them.
         passes: faces decoded at most.

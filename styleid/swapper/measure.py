@@ -29,7 +29,7 @@ class Comparison:
     """One setting of one method, means over the faces.
 
     Attributes:
-        method: ``swapper``, or ``layers`` with how many neighbours the identity layers were widened by.
+        method: ``swapper``, or ``layers`` with how many steps the identity layers were widened by.
         strength: of the swap.
         distance: by the judge, source to new face.
         passed: share of faces beyond the judge's threshold.

@@ -74,15 +74,16 @@ def test_only_the_named_layers_move(node, tiny_family, codes):
     assert moved.nonzero().flatten().tolist() == [1, 2, 4]
 
 
-def test_ranked_layers_can_be_widened(node, tiny_family, codes):
+@pytest.mark.parametrize(("steps", "coarser", "finer"), [(1, 0, 2), (3, 1, 6)])
+def test_ranked_layers_are_widened_by_finer_ones_first(node, tiny_family, codes, steps, coarser, finer):
     (target,) = node("StyleIDRandomIdentity")(models=tiny_family, one_per_face=codes)
     (swapped,) = node("StyleIDSwapIdentityLayers")(
-        models=tiny_family, source=codes, target=target, layers="ranked+1", strength=1.0
+        models=tiny_family, source=codes, target=target, layers=f"ranked+{steps}", strength=1.0
     )
     moved = (swapped.w_plus != codes.w_plus).any(-1).any(0).nonzero().flatten().tolist()
     own = tiny_family.ranking.layers
     last = tiny_family.generator.num_layers - 1
-    assert moved == list(range(max(0, min(own) - 1), min(last, max(own) + 1) + 1))
+    assert moved == list(range(max(0, min(own) - coarser), min(last, max(own) + finer) + 1))
 
 
 @pytest.mark.parametrize("layers", ["99", "3-", "a", "1;2", "4-2"])

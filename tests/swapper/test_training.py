@@ -102,7 +102,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(tiny_family, examples, he
 
 
 def test_training_lowers_the_loss_on_faces_it_has_not_seen(tiny_family, held_out):
-    examples = draw_examples(tiny_family, 24, 5)
+    examples = draw_examples(tiny_family, 160, 5)
     trained = train_swapper(
         tiny_family, examples, held_out, steps=60, hidden=16, decode_every=4, every=20,
         weights=Weights(lambda_latent=0.1, lambda_id=0.1),
