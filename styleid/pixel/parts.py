@@ -1,4 +1,4 @@
-"""The target takes on the source's colours part by part: skin those of skin, hair those of hair."""
+"""The target takes on the source's colours part by part: skin those of skin, hair those of hair, lips those of lips."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import torch
 from scipy import ndimage
 
 from ..errors import InputError
-from ..faces.regions import BACKGROUND, BROWS, EYES, HAIR, HAT, SKIN_CLASSES
+from ..faces.regions import BACKGROUND, BROWS, EYES, HAIR, HAT, LIPS, SKIN_CLASSES
 from .colour import match_colour
 
 __all__ = ["match_parts"]
 
 _ENOUGH_SKIN = 0.25  # of the face: less does not tell what colour it has
-_ENOUGH_HAIR = 0.01  # of the picture
-_HAIR_EDGE = 0.008  # softness of the hair's edge, as a share of the picture's side
+_ENOUGH_HAIR, _ENOUGH_LIPS = 0.01, 0.001  # of the picture
+_EDGE = 0.008  # softness of the edge of hair and lips, as a share of the picture's side
 
 
 def match_parts(
@@ -24,7 +24,7 @@ def match_parts(
     source_labels: torch.Tensor,
     method: str = "tone",
 ) -> torch.Tensor:
-    """Maps the colours of target's skin and hair to those of source's; both IMAGE [N, H, W, 3] in 0..1.
+    """Maps the colours of target's skin, hair and lips to those of source's; both IMAGE [N, H, W, 3] in 0..1.
 
     face: [N, H, W]; skin is compared where it is above 0.5, anything there where too little of it is skin.
     target_labels, source_labels: [N, H, W] in CelebAMask-HQ's order. method: see `match_colour`. Where the target has
@@ -41,24 +41,31 @@ def match_parts(
         match_colour(t, s, own, method, source_mask=theirs)
         for t, s, own, theirs in zip(target, source, *masks, strict=True)
     ]
-    for number, (own, theirs) in enumerate(zip(target_labels == HAIR, source_labels == HAIR, strict=True)):
-        if min(own.float().mean(), theirs.float().mean()) >= _ENOUGH_HAIR:
-            hair = match_colour(target[number], source[number], own, method, source_mask=theirs)
-            covered = own | _above_the_forehead(target_labels[number], inside[number])
-            edge = ndimage.gaussian_filter(covered.double().cpu().numpy(), _HAIR_EDGE * own.shape[-1])
-            matched[number] = torch.lerp(matched[number], hair, torch.from_numpy(edge).to(hair)[..., None])
+    for number, (own, theirs) in enumerate(zip(target_labels, source_labels, strict=True)):
+        gap = _above_the_forehead(own, inside[number])
+        for classes, enough, more in (((HAIR,), _ENOUGH_HAIR, gap), (LIPS, _ENOUGH_LIPS, False)):
+            here, there = _of(own, classes), _of(theirs, classes)
+            if min(here.float().mean(), there.float().mean()) < enough:
+                continue
+            part = match_colour(target[number], source[number], here, method, source_mask=there)
+            edge = ndimage.gaussian_filter((here | more).double().cpu().numpy(), _EDGE * own.shape[-1])
+            matched[number] = torch.lerp(matched[number], part, torch.from_numpy(edge).to(part)[..., None])
     return torch.stack(matched) if matched else target.clone()
+
+
+def _of(labels: torch.Tensor, classes: tuple[int, ...]) -> torch.Tensor:
+    return torch.isin(labels, torch.tensor(classes, device=labels.device))
 
 
 def _above_the_forehead(labels: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     """What is neither skin nor hair above the brows, inside the source's face [H, W]: hair goes there, too."""
-    brows = torch.isin(labels, torch.tensor((*BROWS, *EYES), device=labels.device)).any(1).nonzero()
+    brows = _of(labels, (*BROWS, *EYES)).any(1).nonzero()
     above = torch.arange(len(labels), device=labels.device)[:, None] < (brows.min() if len(brows) else 0)
-    return torch.isin(labels, torch.tensor((BACKGROUND, HAT), device=labels.device)) & inside & above
+    return _of(labels, (BACKGROUND, HAT)) & inside & above
 
 
 def _skin(labels: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     """Of each face [N, H, W] the skin, or the whole face where there is too little."""
-    skin = torch.isin(labels, torch.tensor(SKIN_CLASSES, device=labels.device)) & inside
+    skin = _of(labels, SKIN_CLASSES) & inside
     enough = skin.sum((1, 2)) > _ENOUGH_SKIN * inside.sum((1, 2))
     return torch.where(enough[:, None, None], skin, inside).float()

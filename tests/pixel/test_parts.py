@@ -1,4 +1,4 @@
-"""Skin takes on the colours of skin, hair those of hair."""
+"""Skin takes on the colours of skin, hair those of hair, lips those of lips."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from styleid.errors import InputError
-from styleid.faces.regions import HAIR
+from styleid.faces.regions import HAIR, LIPS
 from styleid.pixel import match_parts
 
 SKIN, FACE = 1, torch.ones(1, 64, 64)
@@ -24,8 +24,9 @@ def labels(above: int) -> torch.Tensor:
     return ids
 
 
-def test_each_part_takes_its_own_colour() -> None:
-    matched = match_parts(halves(0.3, 0.9), halves(0.1, 0.6), FACE, labels(HAIR), labels(HAIR), "lab")
+@pytest.mark.parametrize("part", [HAIR, *LIPS])
+def test_each_part_takes_its_own_colour(part) -> None:
+    matched = match_parts(halves(0.3, 0.9), halves(0.1, 0.6), FACE, labels(part), labels(part), "lab")
     assert matched[0, 40:].mean() == pytest.approx(0.6, abs=0.02)
     assert matched[0, :24].mean() == pytest.approx(0.1, abs=0.02)
 
