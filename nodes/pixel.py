@@ -117,8 +117,8 @@ class StyleIDMaskedIdentityBlend:
                 "models": (
                     FAMILY,
                     {
-                        "tooltip": "From 'Load Models'. Connected, skin takes on the colours of skin and hair those of "
-                        "hair; unconnected, the face as a whole."
+                        "tooltip": "From 'Load Models'. Connected, skin takes on the colours of skin, hair those of hair "
+                        "and lips those of lips; unconnected, the face as a whole."
                     },
                 ),
                 "sharpen": (

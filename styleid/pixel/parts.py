@@ -13,6 +13,7 @@ __all__ = ["match_parts"]
 
 _ENOUGH_SKIN = 0.25  # of the face: less does not tell what colour it has
 _ENOUGH_HAIR, _ENOUGH_LIPS = 0.01, 0.001  # of the picture
+_GAP_BLUR = 0.02  # of what fills a gap, as a share of the picture's side
 _EDGE = 0.008  # softness of the edge of hair and lips, as a share of the picture's side
 
 
@@ -28,7 +29,8 @@ def match_parts(
 
     face: [N, H, W]; skin is compared where it is above 0.5, anything there where too little of it is skin.
     target_labels, source_labels: [N, H, W] in CelebAMask-HQ's order. method: see `match_colour`. Where the target has
-    hair over the source's forehead, it is hair of the source's colour.
+    hair over the source's forehead, it is hair of the source's colour. Where its head does not reach to the edge of the
+    source's face, its skin goes on.
     """
     for labels in (target_labels, source_labels):
         if labels.shape != target.shape[:-1]:
@@ -36,6 +38,7 @@ def match_parts(
                 f"Labels must have the images' size, found {list(labels.shape)} for {list(target.shape)}."
             )
     inside = face > 0.5
+    target = torch.stack([_filled(*one) for one in zip(target, target_labels, inside, strict=True)])
     masks = (_skin(labels, inside) for labels in (target_labels, source_labels))
     matched = [
         match_colour(t, s, own, method, source_mask=theirs)
@@ -51,6 +54,21 @@ def match_parts(
             edge = ndimage.gaussian_filter((here | more).double().cpu().numpy(), _EDGE * own.shape[-1])
             matched[number] = torch.lerp(matched[number], part, torch.from_numpy(edge).to(part)[..., None])
     return torch.stack(matched) if matched else target.clone()
+
+
+def _filled(target: torch.Tensor, labels: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """The target [H, W, 3] with its nearest skin where there is background inside the source's face [H, W]."""
+    gap = _of(labels, (BACKGROUND,)) & inside & ~_above_the_forehead(labels, inside)
+    skin = _of(labels, SKIN_CLASSES)
+    if not bool(gap.any()) or not bool(skin.any()):
+        return target
+    rows, columns = ndimage.distance_transform_edt(
+        ~skin.cpu().numpy(), return_distances=False, return_indices=True
+    )
+    near = target.cpu().double().numpy()[rows, columns]
+    smooth = ndimage.gaussian_filter(near, (_GAP_BLUR * len(gap), _GAP_BLUR * len(gap), 0))
+    edge = ndimage.gaussian_filter(gap.cpu().double().numpy(), _EDGE * len(gap))
+    return torch.lerp(target, *(torch.from_numpy(x).to(target) for x in (smooth, edge[..., None])))
 
 
 def _of(labels: torch.Tensor, classes: tuple[int, ...]) -> torch.Tensor:

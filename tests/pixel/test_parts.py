@@ -48,6 +48,17 @@ def test_a_gap_between_the_targets_hair_and_the_sources_becomes_hair() -> None:
     assert matched[0, :8].mean() != pytest.approx(0.1, abs=0.02)
 
 
+def test_skin_goes_on_where_the_targets_head_does_not_reach_the_edge_of_the_face() -> None:
+    ids = torch.full((1, 64, 64), SKIN)
+    ids[:, :, 48:], ids[:, 10:14, 10:20] = 0, 6  # background on the right, a brow
+    image = torch.full((1, 64, 64, 3), 0.5)
+    image[:, :, 48:] = 1.0
+    matched = match_parts(image, torch.full_like(image, 0.4), FACE, ids, torch.full_like(ids, SKIN), "lab")
+    assert matched[0, 20:, 52:].max() == pytest.approx(0.4, abs=0.02)
+    elsewhere = match_parts(image, torch.full_like(image, 0.4), 0 * FACE + (ids != 0), ids, ids, "lab")
+    assert elsewhere[0, 20:, 52:].min() > 0.6  # outside the source's face the background stays what it is
+
+
 def test_labels_of_another_size_are_refused() -> None:
     with pytest.raises(InputError, match="Labels must have"):
         match_parts(halves(0.3, 0.9), halves(0.1, 0.6), FACE, labels(HAIR)[:, :32], labels(HAIR))
