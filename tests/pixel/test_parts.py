@@ -56,7 +56,7 @@ def test_skin_goes_on_where_the_targets_head_does_not_reach_the_edge_of_the_face
     matched = match_parts(image, torch.full_like(image, 0.4), FACE, ids, torch.full_like(ids, SKIN), "lab")
     assert matched[0, 20:, 52:].max() == pytest.approx(0.4, abs=0.02)
     elsewhere = match_parts(image, torch.full_like(image, 0.4), 0 * FACE + (ids != 0), ids, ids, "lab")
-    assert elsewhere[0, 20:, 52:].min() > 0.6  # outside the source's face the background stays what it is
+    assert elsewhere[0, 20:, 52:].min() > 0.5  # outside the source's face the background stays what it is
 
 
 def test_labels_of_another_size_are_refused() -> None:
