@@ -99,7 +99,7 @@ def test_parts_that_speak_codes_are_absent_rather_than_lent(family) -> None:
     found = family(segmentation_encoder="far-segmentation-encoder", ranking="far-ranking", layers=[2, 3])
     assert found.seg_encoder is None
     assert found.ranking is None
-    assert identity_layers(found, 1) == (1, 2, 3, 4)
+    assert identity_layers(found, 1) == (2, 3, 4, 5)
     assert any(note.startswith("no segmentation encoder") and "fetch" in note for note in found.notes)
 
 
