@@ -37,23 +37,30 @@ def match_parts(
             raise InputError(
                 f"Labels must have the images' size, found {list(labels.shape)} for {list(target.shape)}."
             )
-    inside = face > 0.5
-    target = torch.stack([_filled(*one) for one in zip(target, target_labels, inside, strict=True)])
-    masks = (_skin(labels, inside) for labels in (target_labels, source_labels))
-    matched = [
-        match_colour(t, s, own, method, source_mask=theirs)
-        for t, s, own, theirs in zip(target, source, *masks, strict=True)
-    ]
-    for number, (own, theirs) in enumerate(zip(target_labels, source_labels, strict=True)):
-        gap = _above_the_forehead(own, inside[number])
-        for classes, enough, more in (((HAIR,), _ENOUGH_HAIR, gap), (LIPS, _ENOUGH_LIPS, False)):
-            here, there = _of(own, classes), _of(theirs, classes)
-            if min(here.float().mean(), there.float().mean()) < enough:
-                continue
-            part = match_colour(target[number], source[number], here, method, source_mask=there)
-            edge = ndimage.gaussian_filter((here | more).double().cpu().numpy(), _EDGE * own.shape[-1])
-            matched[number] = torch.lerp(matched[number], part, torch.from_numpy(edge).to(part)[..., None])
+    every = zip(target, source, face > 0.5, target_labels, source_labels, strict=True)
+    matched = [_matched(*one, method) for one in every]
     return torch.stack(matched) if matched else target.clone()
+
+
+def _matched(
+    target: torch.Tensor,
+    source: torch.Tensor,
+    inside: torch.Tensor,
+    own: torch.Tensor,
+    theirs: torch.Tensor,
+    method: str,
+) -> torch.Tensor:
+    """One face: `target` and `source` [H, W, 3], everything else [H, W]."""
+    target, gap = _filled(target, own, inside), _above_the_forehead(own, inside)
+    matched = match_colour(target, source, _skin(own, inside), method, source_mask=_skin(theirs, inside))
+    for classes, enough, more in (((HAIR,), _ENOUGH_HAIR, gap), (LIPS, _ENOUGH_LIPS, False)):
+        here, there = _of(own, classes), _of(theirs, classes)
+        if min(here.float().mean(), there.float().mean()) < enough:
+            continue
+        part = match_colour(target, source, here, method, source_mask=there)
+        edge = ndimage.gaussian_filter((here | more).double().cpu().numpy(), _EDGE * len(own))
+        matched = torch.lerp(matched, part, torch.from_numpy(edge).to(part)[..., None])
+    return matched
 
 
 def _filled(target: torch.Tensor, labels: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
@@ -83,7 +90,6 @@ def _above_the_forehead(labels: torch.Tensor, inside: torch.Tensor) -> torch.Ten
 
 
 def _skin(labels: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
-    """Of each face [N, H, W] the skin, or the whole face where there is too little."""
+    """The skin of a face [H, W], or the whole face where there is too little."""
     skin = _of(labels, SKIN_CLASSES) & inside
-    enough = skin.sum((1, 2)) > _ENOUGH_SKIN * inside.sum((1, 2))
-    return torch.where(enough[:, None, None], skin, inside).float()
+    return (skin if skin.sum() > _ENOUGH_SKIN * inside.sum() else inside).float()
