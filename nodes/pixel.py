@@ -33,7 +33,7 @@ class StyleIDRandomTargetFromMask:
                 "layers": (
                     "STRING",
                     {
-                        "default": "ranked",
+                        "default": "ranked+1",
                         "tooltip": "Layers that take the random identity: 'ranked', 'ranked+2', or numbers such as 4-6.",
                     },
                 ),
