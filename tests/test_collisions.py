@@ -63,6 +63,28 @@ def test_when_none_is_left_the_farthest_is_given_and_the_report_says_so(make_set
     assert "resembles" in track.notes[0]
 
 
+def test_a_face_that_is_clearly_somebody_else_is_preferred(make_settings):
+    track = track_with(EAST, SOUTH)
+    track.clear = 3.0
+    track.advance(make_settings(0.5), torch.tensor([NORTH]))
+    assert track.candidate.composite.tolist() == [SOUTH]
+    track = track_with([1.0, 0.2], [1.0, -0.25], [1.0, 0.1])  # none is: the farthest
+    track.clear = 4.0
+    track.advance(make_settings(0.5), torch.tensor([NORTH]))
+    assert track.candidate.composite.tolist() == [[1.0, -0.25]]
+    assert not track.notes
+
+
+def test_a_face_of_an_earlier_picture_is_avoided_before_one_that_is_not_clear(make_settings):
+    book = IdentityBook(0.5)
+    book.add(torch.tensor([SOUTH]))
+    track = track_with(SOUTH, EAST)
+    track.clear = 3.0
+    track.advance(make_settings(0.5, book), torch.tensor([NORTH]))
+    assert track.candidate.composite.tolist() == [EAST]
+    assert not track.notes
+
+
 def test_the_people_of_one_picture_get_faces_that_the_judge_tells_apart(
     tiny_family, photograph, make_face, small_crops
 ):

@@ -26,7 +26,7 @@ from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
 from .data import Heads
-from .generator import identity_crop
+from .generator import identity_crop, shapes
 from .loop import FURTHER, Run, averaged, cosine, update_average
 
 __all__ = ["DetailTrainer", "extended", "fitted_codes", "flat_codes", "grown"]
@@ -104,22 +104,18 @@ def flat_codes(
 def _fit(generator: Generator, parser: UNetParser, images: Tensor, codes: Tensor) -> Tensor:
     """`styleid.latent.refine_codes` for a batch."""
     with torch.no_grad():
-        shapes = _features(parser, images)
+        wanted = shapes(parser, images)
     move = torch.zeros_like(codes, requires_grad=True)
     optimiser = torch.optim.Adam([move], FIT_RATE, betas=(0.9, 0.99))
     for step in range(FIT_STEPS):
         optimiser.param_groups[0]["lr"] = FIT_RATE * min(1.0, (FIT_STEPS - step) / (0.3 * FIT_STEPS))
         made = generator.synthesis(codes + move, noise="none")
         loss = sum(F.avg_pool2d(made - images, pool).abs().mean() for pool in (1, 2, 4, 8))
-        loss = loss + SHAPES * feature_distance(_features(parser, made), shapes)
+        loss = loss + SHAPES * feature_distance(shapes(parser, made), wanted)
         optimiser.zero_grad(set_to_none=True)
         (len(images) * (loss + NEAR * move.square().mean())).backward()
         optimiser.step()
     return (codes + move).detach()
-
-
-def _features(parser: UNetParser, images: Tensor) -> list[Tensor]:
-    return parser.features((images + 1) / 2)
 
 
 class DetailTrainer:
@@ -184,8 +180,8 @@ class DetailTrainer:
             inner = slice(MARGIN, -MARGIN)
             target, pictures = target[:, :, inner, inner], self._upper(x, rgb, codes)[:, :, inner, inner]
         with torch.no_grad():
-            real = _features(self.parser, target)
-        like = feature_distance(_features(self.parser, pictures), real)
+            real = shapes(self.parser, target)
+        like = feature_distance(shapes(self.parser, pictures), real)
         colours = self._colours(pictures, target)
         loss = colours + FEATURES * like
         self.losses |= {"features": like.item(), "colours": colours.item()}

@@ -24,15 +24,13 @@ from styleid.networks.unet import UNetParser
 
 from .data import SIDE, Heads
 from .evaluate import evaluate_autoencoder
-from .generator import identity_crop, reconstruction_loss, region_weights
+from .generator import identity_crop, keep_statistics, reconstruction_loss, region_weights, shapes
 from .loop import Run, averaged, cosine, update_average
 
 __all__ = ["looking_again", "train_encoder"]
 
 RATE, BATCH = 8e-4, 8
-FLAT = (
-    2  # samples of a last look that are decoded with one w in all layers, so that every layer understands it
-)
+FLAT = 2  # samples of a last look that are decoded with one w in all layers: every layer is to understand it
 # Weights: of the parser's features, of who it is by the recogniser, and of how far the layers' codes lie apart.
 SHAPES, IDENTITY, APART = 2.5, 0.5, 0.003
 
@@ -76,7 +74,8 @@ def train_encoder(
             codes = net.latent_avg.expand(BATCH, -1, -1)
             with torch.no_grad():
                 picture = generator.synthesis(codes, noise="none", size=side)
-        _settle(net)
+        net.train()
+        keep_statistics(net)
         seen = torch.cat([batch.seen, F.adaptive_avg_pool2d(picture, net.input_size)], 1)
         codes = net(seen.contiguous(memory_format=torch.channels_last), codes)
         base, flat = codes.mean(1, keepdim=True), FLAT if look == STEPS - 1 else 0
@@ -92,14 +91,6 @@ def train_encoder(
     return mean.eval()
 
 
-def _settle(net: nn.Module) -> None:
-    """Training mode, but for the statistics: those of so few samples are noise."""
-    net.train()
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
-
-
 class _Batch:
     """Training heads, and what the frozen networks see in them."""
 
@@ -112,15 +103,12 @@ class _Batch:
         self.target = F.avg_pool2d(images, heads.side // side)
         self.weight = region_weights(labels)
         with torch.no_grad():
-            self.features, self.identity = self._features(self.target), self._embedded(self.target)
+            self.features, self.identity = shapes(parser, self.target), self._embedded(self.target)
 
     def loss(self, pictures: Tensor) -> Tensor:
-        shapes = feature_distance(self._features(pictures), self.features)
+        unlike = feature_distance(shapes(self.parser, pictures), self.features)
         other = 1 - (self.identity * self._embedded(pictures.clamp(-1.2, 1.2))).sum(1).mean()
-        return reconstruction_loss(pictures, self.target, self.weight) + SHAPES * shapes + IDENTITY * other
-
-    def _features(self, images: Tensor) -> list[Tensor]:
-        return self.parser.features(((images + 1) / 2).contiguous(memory_format=torch.channels_last))
+        return reconstruction_loss(pictures, self.target, self.weight) + SHAPES * unlike + IDENTITY * other
 
     def _embedded(self, images: Tensor) -> Tensor:
         return self.recogniser(identity_crop(images, self.recogniser.input_size))

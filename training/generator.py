@@ -27,7 +27,15 @@ from .adversary import ProjectedDiscriminator, hinge_discriminator, hinge_fake_i
 from .data import Heads
 from .loop import Run, averaged, update_average
 
-__all__ = ["AutoencoderTrainer", "Stage", "identity_crop", "reconstruction_loss", "region_weights"]
+__all__ = [
+    "AutoencoderTrainer",
+    "Stage",
+    "identity_crop",
+    "keep_statistics",
+    "reconstruction_loss",
+    "region_weights",
+    "shapes",
+]
 
 # Weight of a pixel's error by class: features x4, skin 1.5, hair 1.25, background and clothes less.
 REGION = torch.tensor([0.5, 1.5, 4, 4, 4, 4, 4, 4, 1, 1, 4, 4, 4, 1.25, 1, 1, 0.5, 1, 0.5])
@@ -54,6 +62,18 @@ def identity_crop(images: Tensor, size: int) -> Tensor:
 def region_weights(labels: Tensor) -> Tensor:
     """How much an error counts, `[N,1,S,S]`, by the class of the pixel `[N,S,S]`."""
     return REGION.to(labels.device)[labels.long()][:, None]
+
+
+def shapes(parser: UNetParser, images: Tensor) -> list[Tensor]:
+    """What the parser sees in pictures `[N,3,S,S]` in [-1, 1]: its feature maps."""
+    return parser.features(((images + 1) / 2).contiguous(memory_format=torch.channels_last))
+
+
+def keep_statistics(net: nn.Module) -> None:
+    """Normalise by the statistics learned so far: those of few samples are noise."""
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def reconstruction_loss(pictures: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -171,10 +191,8 @@ class AutoencoderTrainer:
         weight = region_weights(labels)
         weight = F.avg_pool2d(weight, weight.shape[-1] // stage.size)
         self.encoder.train()
-        if stage.gates:  # statistics of so few samples are noise: those of the first stage stay
-            for module in self.encoder.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
+        if stage.gates:  # those of the first stage stay
+            keep_statistics(self.encoder)
         codes = self.encoder(images.contiguous(memory_format=torch.channels_last))  # [B, L, 512]
         base = codes.mean(1, keepdim=True)
         keep = (torch.rand(len(codes), 1, 1) < 0.5).float()
@@ -182,8 +200,8 @@ class AutoencoderTrainer:
         mixed = self._gated(used) if gated else self._crossed(used) if step % 3 == 0 else used[:0]
         pictures = self.generator.synthesis(torch.cat([used, mixed]), noise="none", size=stage.size)
         with torch.no_grad():
-            real = self._features(target)
-        fake = self._features(pictures)
+            real = shapes(self.parser, target)
+        fake = shapes(self.parser, pictures)
         count = stage.batch
         loss = reconstruction_loss(pictures[:count], target, weight)
         loss = (
@@ -252,9 +270,6 @@ class AutoencoderTrainer:
             wanted = self.recogniser(identity_crop(target, size))
         found = self.recogniser(identity_crop(pictures.clamp(-1.2, 1.2), size))
         return 1 - (wanted * found).sum(1).mean()
-
-    def _features(self, images: Tensor) -> list[Tensor]:
-        return self.parser.features(((images + 1) / 2).contiguous(memory_format=torch.channels_last))
 
     def _step_discriminator(self, real: list[Tensor], fake: list[Tensor]) -> None:
         loss = hinge_discriminator(self.discriminator(real), self.discriminator(fake))

@@ -42,7 +42,7 @@ class Track:
     failed: str | None = None
     nearest: float | None = None  # the judge's last word
     judged: Tensor | None = None  # the judge's embedding [1, D] of the candidate
-    clear: float = 1.0  # the judge's distance to be preferred, in thresholds
+    clear: float = 1.0  # the judge's distance that is preferred, in thresholds
     notes: tuple[str, ...] = ()
     _prober: Prober | None = None
     _proposals: Iterator[Candidate] = field(default_factory=lambda: iter(()))
@@ -61,9 +61,7 @@ class Track:
     ) -> Track:
         """Measure the face in a photograph [H, W, 3]; a network that fails on it makes the face a failed one."""
         track = cls(index, face, seed)
-        if (
-            wish is None and settings.search is None
-        ):  # neither certain attributes nor the least change was asked for
+        if wish is None and settings.search is None:  # neither certain attributes nor the least change
             track.clear = _CLEAR
         try:
             track.aligned, track.source = prepare_face(
