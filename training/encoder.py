@@ -37,13 +37,15 @@ SHAPES, IDENTITY, APART = 2.5, 0.5, 0.003
 
 @torch.no_grad()
 def looking_again(encoder: Encoder) -> Encoder:
-    """The encoder with three more channels for the reconstruction, which it does not see yet."""
-    if encoder.config.input_nc == 6:
+    """The encoder at twice the resolution, with three more channels for the reconstruction; it makes use of neither yet."""
+    config = encoder.config
+    if config.input_nc == 6:
         return encoder
-    net = LastLayerEncoder(replace(encoder.config, input_nc=6))
+    net = LastLayerEncoder(replace(config, input_nc=6, input_size=2 * config.input_size, fold=2))
     state = encoder.state_dict()
     weight = state["input_layer.0.weight"]
-    net.load_state_dict(state | {"input_layer.0.weight": torch.cat([weight, torch.zeros_like(weight)], 1)})
+    weight = torch.cat([weight, torch.zeros_like(weight)], 1).repeat_interleave(4, 1) / 4
+    net.load_state_dict(state | {"input_layer.0.weight": weight})
     return net
 
 

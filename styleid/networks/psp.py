@@ -44,13 +44,15 @@ FEW = 64  # places of a map, up to which reading a head's weights takes longer t
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
     """`input_nc` is 3 for pictures, 6 for a picture with its previous reconstruction, 19 for one-hot label maps;
-    `layers` is the generator's L; `head` one of :data:`HEADS`."""
+    `layers` is the generator's L; `head` one of :data:`HEADS`. With `fold` the first convolution sees squares of that many
+    pixels as channels of one place: finer detail for the cost of a picture of `input_size / fold`."""
 
     layers: int
     units: tuple[int, int, int, int] = (3, 4, 14, 3)
     widths: tuple[int, int, int, int] = (64, 128, 256, 512)
     input_nc: int = 3
     input_size: int = 256
+    fold: int = 1
     pool: int = 7
     hidden: int = 512
     latent_dim: int = 512
@@ -75,7 +77,7 @@ class Encoder(nn.Module, ABC):
         self.config = config
         self.input_size = config.input_size
         body = IRSEConfig(units=config.units, widths=config.widths, input_size=config.input_size)
-        self.input_layer, self.body = irse_body(body, config.input_nc, tiled=True)
+        self.input_layer, self.body = irse_body(body, config.input_nc * config.fold**2, tiled=True)
         self.register_buffer("latent_avg", torch.zeros(config.layers, config.latent_dim))
 
     @abstractmethod
@@ -90,6 +92,8 @@ class Encoder(nn.Module, ABC):
             )
         if x.shape[-1] != self.input_size:
             x = self._resize(x)
+        if self.config.fold > 1:
+            x = F.pixel_unshuffle(x, self.config.fold)
         return self.codes(x).float() + (self.latent_avg if latent is None else latent)
 
     def _resize(self, x: Tensor) -> Tensor:

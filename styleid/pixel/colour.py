@@ -31,8 +31,8 @@ def match_colour(
     mask: [H, W] or [N, H, W]; pixels above 0.5 in it are compared, in the source those of source_mask (by default of
     mask). The map is then applied to the whole target. method: "histogram" (per channel, as scikit-image's
     `match_histograms` on the masked pixels), "lab" (mean and variance per CIELAB channel, Reinhard et al. 2001), "tone"
-    (median and quartiles of lightness; of colour only the source's broad tones, as they go with its lightness, and a third
-    of the target's own, so colour noise of the target stays out), "none".
+    (the source's broad light, and in it what stands out from the target's own; of colour only the source's broad tones, as
+    they go with its lightness, and a third of the target's own, so colour noise of the target stays out), "none".
     """
     if method not in COLOUR_METHODS:
         raise InputError(f"There is no colour match {method!r}. Choose one of: {', '.join(COLOUR_METHODS)}.")
@@ -90,24 +90,22 @@ def _lab(target: np.ndarray, source: np.ndarray, inside: np.ndarray, theirs: np.
 # Widths of the low-pass filters of "tone", as shares of the picture's height: what counts as a broad tone, and how
 # fine a patch of colour (lips) may be.
 _BROAD, _FINE = 0.1, 0.02
-
-
 # Of lightness: more would turn what is soft in the target into stains.
 _TONE_GAIN = (0.6, 1.4)
 
 
 def _tone(target: np.ndarray, source: np.ndarray, inside: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     t, s = rgb2lab(target), rgb2lab(source)
-    skin = _of_one_colour(s, theirs)
-    # Quartiles, not mean and spread: the skin is most of a face, and hair or a dark wall beside it should not count.
-    low_t, middle_t, high_t = np.percentile(t[inside, 0], (25, 50, 75))
-    low_s, middle_s, high_s = np.percentile(s[skin, 0], (25, 50, 75))
-    gain = np.clip((high_s - low_s) / max(high_t - low_t, 1e-3), *_TONE_GAIN)
-    t[..., 0] = (t[..., 0] - middle_t) * gain + middle_s
+    skin, side = _of_one_colour(s, theirs), len(t)
+    # The source's light, and in it what stands out from the target's own. Quartiles, not spread: the skin is most of a
+    # face, and hair or a dark wall beside it should not count.
+    wanted, light = _lowpass(s[..., 0], skin, _BROAD * side), _lowpass(t[..., 0], inside, _BROAD * side)
+    ranges = ((s[..., 0] - wanted)[skin], (t[..., 0] - light)[inside])
+    range_s, range_t = (np.subtract(*np.percentile(one, (75, 25))) for one in ranges)
+    t[..., 0] = wanted + np.clip(range_s / max(range_t, 1e-3), *_TONE_GAIN) * (t[..., 0] - light)
     # Light skin is paler than skin in the shade: colour goes with the lightness that it has now.
-    range_s = np.percentile(s[skin, 0], (10, 80))
-    light_t, light_s = (x[..., 0].clip(*range_s) - middle_s for x in (t, s))
-    side = len(t)
+    usual = np.percentile(s[skin, 0], (10, 80))
+    light_t, light_s = (x[..., 0].clip(*usual) - np.median(s[skin, 0]) for x in (t, s))
     for c in (1, 2):
         centred = light_s[skin] - light_s[skin].mean()
         slope = (centred * s[skin, c]).sum() / max((centred**2).sum(), 1.0)

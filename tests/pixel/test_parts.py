@@ -1,4 +1,4 @@
-"""Skin takes on the colours of skin, hair those of hair, lips those of lips."""
+"""Skin takes on the colours of skin, hair those of hair, lips, brows and eyes those of lips, brows and eyes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from styleid.errors import InputError
-from styleid.faces.regions import HAIR, LIPS
+from styleid.faces.regions import BROWS, EYES, HAIR, LIPS
 from styleid.pixel import match_parts
 
-SKIN, FACE = 1, torch.ones(1, 64, 64)
+SKIN, NECK, FACE = 1, 17, torch.ones(1, 64, 64)
 
 
 def halves(above: float, below: float) -> torch.Tensor:
@@ -24,17 +24,34 @@ def labels(above: int) -> torch.Tensor:
     return ids
 
 
-@pytest.mark.parametrize("part", [HAIR, *LIPS])
+@pytest.mark.parametrize("part", [HAIR, *LIPS, *BROWS, *EYES])
 def test_each_part_takes_its_own_colour(part) -> None:
     matched = match_parts(halves(0.3, 0.9), halves(0.1, 0.6), FACE, labels(part), labels(part), "lab")
     assert matched[0, 40:].mean() == pytest.approx(0.6, abs=0.02)
     assert matched[0, :24].mean() == pytest.approx(0.1, abs=0.02)
 
 
-def test_a_source_without_hair_lends_its_skins_colour_only() -> None:
-    matched = match_parts(halves(0.3, 0.9), halves(0.6, 0.6), FACE, labels(HAIR), labels(SKIN), "lab")
+def test_a_source_without_that_part_lends_its_skins_colour_only() -> None:
+    matched = match_parts(halves(0.3, 0.9), halves(0.6, 0.6), FACE, labels(HAIR), labels(NECK), "lab")
     assert matched[0, 40:].mean() == pytest.approx(0.6, abs=0.02)
     assert matched[0, :24].mean() < 0.5
+
+
+def test_the_targets_hair_over_the_sources_forehead_becomes_skin() -> None:
+    matched = match_parts(halves(0.3, 0.9), halves(0.6, 0.6), FACE, labels(HAIR), labels(SKIN), "lab")
+    assert matched[0].mean() == pytest.approx(0.6, abs=0.02)
+
+
+def test_squinting_eyes_lend_the_colour_of_brows() -> None:
+    matched = match_parts(halves(0.7, 0.9), halves(0.1, 0.6), FACE, labels(EYES[0]), labels(BROWS[0]), "lab")
+    assert matched[0, :24].mean() == pytest.approx(0.1, abs=0.02)
+
+
+def test_beside_a_part_nothing_is_brighter_than_either() -> None:
+    """The map of dark hair makes skin far too light, which must not show at the hair's soft edge."""
+    image = halves(0.3, 0.9)
+    matched = match_parts(image, halves(0.1, 0.6), FACE, labels(HAIR), labels(HAIR))
+    assert matched.max() < 0.65
 
 
 def test_a_gap_between_the_targets_hair_and_the_sources_becomes_hair() -> None:
