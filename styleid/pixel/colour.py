@@ -32,7 +32,8 @@ def match_colour(
     mask). The map is then applied to the whole target. method: "histogram" (per channel, as scikit-image's
     `match_histograms` on the masked pixels), "lab" (mean and variance per CIELAB channel, Reinhard et al. 2001), "tone"
     (the source's broad light, and in it what stands out from the target's own; of colour only the source's broad tones, as
-    they go with its lightness, and a third of the target's own, so colour noise of the target stays out), "none".
+    they go with its lightness, and of the target's own a third, or less where the source is nearly grey, so colour noise of
+    the target stays out), "none".
     """
     if method not in COLOUR_METHODS:
         raise InputError(f"There is no colour match {method!r}. Choose one of: {', '.join(COLOUR_METHODS)}.")
@@ -90,6 +91,8 @@ def _lab(target: np.ndarray, source: np.ndarray, inside: np.ndarray, theirs: np.
 # Widths of the low-pass filters of "tone", as shares of the picture's height: what counts as a broad tone, and how
 # fine a patch of colour (lips) may be.
 _BROAD, _FINE = 0.1, 0.02
+# How much of the target's own patches of colour remains, where the source has as much.
+_OWN_COLOUR = 0.35
 # Of lightness: more would turn what is soft in the target into stains.
 _TONE_GAIN = (0.6, 1.4)
 
@@ -109,12 +112,19 @@ def _tone(target: np.ndarray, source: np.ndarray, inside: np.ndarray, theirs: np
     for c in (1, 2):
         centred = light_s[skin] - light_s[skin].mean()
         slope = (centred * s[skin, c]).sum() / max((centred**2).sum(), 1.0)
-        own = _lowpass(t[..., c], inside, _FINE * side) - _lowpass(t[..., c], inside, _BROAD * side)
+        own, patches = _patches(t[..., c], inside), _patches(s[..., c], skin)
+        share = min(_OWN_COLOUR, patches[skin].std() / max(own[inside].std(), 1e-3))
         rest = _lowpass(s[..., c] - slope * light_s, skin, _BROAD * side)
-        t[..., c] = slope * light_t + rest + 0.35 * own
+        t[..., c] = slope * light_t + rest + share * own
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return lab2rgb(t)
+
+
+def _patches(colour: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Neither broad tones nor noise."""
+    side = len(colour)
+    return _lowpass(colour, inside, _FINE * side) - _lowpass(colour, inside, _BROAD * side)
 
 
 def _of_one_colour(lab: np.ndarray, inside: np.ndarray) -> np.ndarray:

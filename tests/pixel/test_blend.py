@@ -227,3 +227,11 @@ def test_poisson_without_an_edge_takes_the_target() -> None:
     source, target, _ = pair(16)
     whole = masked_blend(source, target, torch.ones(16, 16), match="none", composite="poisson")
     assert torch.allclose(whole, target)
+
+
+def test_tone_leaves_a_grey_picture_grey() -> None:
+    generator = torch.Generator().manual_seed(9)
+    source = torch.rand(64, 64, 1, generator=generator).expand(64, 64, 3)
+    target = torch.rand(8, 8, 3, generator=generator).repeat_interleave(8, 0).repeat_interleave(8, 1)
+    matched = match_colour(target, source, torch.ones(64, 64), "tone")
+    assert (matched - matched.mean(-1, keepdim=True)).abs().max() < 0.01
