@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CHOICES", "TARGETS", "kept_by_level", "proposals"]
 
-# Random identities tried per face: one of them may lie near the source or near another face of the picture. With the
-# last setting of a search, where nothing else is left and each costs one decoded face, three times as many.
-TARGETS = 5
+# Random identities that are tried, and how many times as many where they do hide the face, but are refused: one may lie
+# near the source or near another face, and the new faces of one picture share its light.
+TARGETS, MORE = 5, 6
 # Random identities of which one is chosen by the attributes that its level keeps.
 CHOICES = 12
 
@@ -31,7 +31,7 @@ def proposals(prober: Prober, settings: Settings) -> Iterator[Candidate]:
     elif settings.search is not None:
         probes = _least(prober, settings.search, settings.attempts[-1])
     else:
-        probes = _ladder(prober, settings.attempts, range(TARGETS))
+        probes = _ladder(prober, settings.attempts, range(MORE * TARGETS))
     return (one for one in map(prober.candidate, probes) if one.probe.passed)
 
 
@@ -46,9 +46,19 @@ def kept_by_level(source: SourceFace, settings: Settings) -> Wish | None:
 
 
 def _ladder(prober: Prober, attempts: Sequence[Attempt], targets: range) -> Iterator[Probe]:
-    """Every attempt with the first identity, then with the next one."""
+    """Each identity with the weakest attempt that passes, while they are refused; then with the stronger ones."""
+    passed: dict[int, int] = {}
     for target in targets:
-        for attempt in attempts:
+        if target >= targets.start + TARGETS and not passed:
+            return  # more of them would not help
+        for number, attempt in enumerate(attempts):
+            if probes := [p for p in prober.look(attempt, [attempt.area], target) if p.passed]:
+                passed[target] = number
+                yield from probes
+                break
+        prober.forget()
+    for target, number in passed.items():
+        for attempt in attempts[number + 1 :]:
             yield from (p for p in prober.look(attempt, [attempt.area], target) if p.passed)
         prober.forget()
 
@@ -61,7 +71,7 @@ def _least(prober: Prober, search: Search, last: Attempt) -> Iterator[Probe]:
         prober.searched += reached.probes
         yield from reached.passing
         prober.forget()
-    yield from _ladder(prober, [last], range(3 * TARGETS))
+    yield from _ladder(prober, [last], range(MORE * TARGETS))
 
 
 def _wished(prober: Prober, wish: Wish, attempts: Sequence[Attempt]) -> Iterator[Probe]:
@@ -78,4 +88,4 @@ def _wished(prober: Prober, wish: Wish, attempts: Sequence[Attempt]) -> Iterator
             else:
                 yield probe
     yield from sorted(others, key=lambda probe: (len(probe.unmet), probe.choice, probe.lacking))
-    yield from _ladder(prober, attempts[1:], range(TARGETS))
+    yield from _ladder(prober, attempts[1:], range(MORE * TARGETS))
