@@ -29,10 +29,10 @@ from .loop import Run, averaged, cosine, update_average
 
 __all__ = ["looking_again", "train_encoder"]
 
-RATE, BATCH = 8e-4, 8
+RATE, BATCH = 1e-3, 8
 FLAT = 2  # samples of a last look that are decoded with one w in all layers: every layer is to understand it
 # Weights: of the parser's features, of who it is by the recogniser, and of how far the layers' codes lie apart.
-SHAPES, IDENTITY, APART = 2.5, 0.5, 0.003
+SHAPES, IDENTITY, APART = 2.5, 1.0, 0.003
 
 
 @torch.no_grad()

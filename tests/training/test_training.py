@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from styleid.networks.heads import AttributeConfig, AttributeNet
 from styleid.networks.irse import IRSE, IRSEConfig
@@ -258,9 +259,12 @@ def test_texture_is_learned_above_the_frozen_blocks(heads: Heads, tmp_path: Path
 
 def test_an_encoder_that_looks_again_begins_as_it_was() -> None:
     _, encoder = small_autoencoder()
-    picture, anything = torch.rand(2, 2, 3, 32, 32)
+    """Squares of four pixels are averaged at first, as when the encoder saw a picture of half the size."""
+    picture, anything = torch.rand(2, 2, 3, 64, 64)
     again = looking_again(encoder).eval()
-    assert torch.equal(again(torch.cat([picture, anything], 1)), encoder(picture))
+    seen = again(torch.cat([picture, anything], 1))
+    torch.testing.assert_close(seen, encoder(F.avg_pool2d(picture, 2)), atol=1e-5, rtol=1e-4)
+    assert again.input_size == 64
     assert looking_again(again) is again
 
 
@@ -271,7 +275,7 @@ def test_looking_again_is_learned_with_the_generator_as_it_is(heads: Heads, tmp_
     recogniser = IRSE(IRSEConfig(units=(1, 1, 1, 1), widths=(16, 16, 16, 16), input_size=32))
     learned = train_encoder(heads, generator, encoder, parser, recogniser, tmp_path, steps=6)
     assert learned.config.input_nc == 6
-    assert bool(learned.state_dict()["input_layer.0.weight"][:, 3:].any())
+    assert bool(learned.state_dict()["input_layer.0.weight"][:, 12:].any())
     for name, value in generator.state_dict().items():
         assert torch.equal(value, before[name]), name
 
