@@ -93,7 +93,7 @@ class Encoder(nn.Module, ABC):
         if x.shape[-1] != self.input_size:
             x = self._resize(x)
         if self.config.fold > 1:
-            x = F.pixel_unshuffle(x, self.config.fold)
+            x = _folded(x, self.config.fold)
         return self.codes(x).float() + (self.latent_avg if latent is None else latent)
 
     def _resize(self, x: Tensor) -> Tensor:
@@ -101,6 +101,14 @@ class Encoder(nn.Module, ABC):
         if self.config.input_nc > 6:
             return F.interpolate(x, size=size, mode="nearest-exact")
         return F.interpolate(x, size=size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def _folded(x: Tensor, fold: int) -> Tensor:
+    """`pixel_unshuffle`, also for a batch of none."""
+    count, channels, height, width = x.shape
+    height, width = height // fold, width // fold
+    x = x.reshape(count, channels, height, fold, width, fold).permute(0, 1, 3, 5, 2, 4)
+    return x.reshape(count, channels * fold**2, height, width)
 
 
 class LastLayerEncoder(Encoder):
