@@ -90,7 +90,7 @@ class StyleIDMaskedIdentityBlend:
                     {
                         "default": "tone",
                         "tooltip": "How the target's colours are matched to the source's. 'tone' takes the source's "
-                        "broad colours and the target's light and dark.",
+                        "broad light and colours and the target's detail.",
                     },
                 ),
                 "composite": (
