@@ -88,4 +88,4 @@ def _wished(prober: Prober, wish: Wish, attempts: Sequence[Attempt]) -> Iterator
             else:
                 yield probe
     yield from sorted(others, key=lambda probe: (len(probe.unmet), probe.choice, probe.lacking))
-    yield from _ladder(prober, attempts[1:], range(TARGETS))
+    yield from _ladder(prober, attempts[1:], range(MORE * TARGETS))
