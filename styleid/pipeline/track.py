@@ -25,7 +25,7 @@ __all__ = ["Track", "guarded_reason"]
 # Candidates near to somebody, of which the best is worn where none of them is clearly somebody else.
 _SPARES = 4
 # The judge's distance that is clearly somebody else, in thresholds. The embedded judge knows rendered heads only: of 29 new
-# faces in photographs that passed it, dlib's recogniser took three for the same person, of the 14 beyond this one.
+# faces in photographs that passed it, dlib's recogniser took three for the same person, one of them of the 14 beyond this.
 _CLEAR = 1.16
 
 
