@@ -2,7 +2,7 @@
 
 Runs on a CPU or a GPU. Every part resumes from its checkpoint; a part whose checkpoint is complete is only evaluated. The
 shards are made by `python -m training.render`, the face detector's heads by `python -m training.render --wide`. With
-`--further` the networks in `models/` are trained on, at a quarter of the rates; their generator gets its texture only.
+`--further` the networks in `models/` are trained on, at a quarter of the rates, generator and encoder at the full one.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from styleid.latent import load_ranking
 from styleid.networks import read_weights
 from styleid.networks.irse import IRSE
 from styleid.networks.mobilefacenet import MobileFaceNet
@@ -20,8 +21,8 @@ from styleid.networks.mobilefacenet import MobileFaceNet
 from .data import Heads, pack
 from .detail import DetailTrainer, extended, fitted_codes, flat_codes, grown
 from .detector import evaluate_detector, train_detector
-from .encoder import train_encoder
-from .evaluate import evaluate_autoencoder
+from .encoder import train_together
+from .evaluate import evaluate_autoencoder, likeness_of_random_faces
 from .export import Entry, edit_manifest, export, rounded
 from .generator import AutoencoderTrainer, Stage
 from .mapping import fit_mapping
@@ -121,27 +122,30 @@ def train_generator(
 ) -> None:
     if further:
         generator, encoder = shipped(models, "generator", "stylegan2"), shipped(models, "encoder", "psp")
+        layers = load_ranking(models / "embedded-ranking.safetensors").layers
+        segmentation = shipped(models, "segmentation-encoder", "psp-seg")
     else:
         trainer = AutoencoderTrainer(heads, parser, recogniser, folder)
         trainer.train(STAGES)
-        generator, encoder = trainer.mean_generator.eval(), trainer.mean_encoder.eval()
-        fit_mapping(heads, generator, encoder, folder)
+        generator, encoder, segmentation = trainer.mean_generator.eval(), trainer.mean_encoder.eval(), None
+        layers = trainer.identity_layers()
+    generator, encoder = train_together(heads, generator, encoder, parser, recogniser, layers, folder)
     index, codes = fitted_codes(heads, generator, encoder, parser, folder)
     if generator.size < heads.side:
         generator = grown(generator)
         encoder = extended(encoder, generator.num_layers)
+        segmentation = segmentation and extended(segmentation, generator.num_layers)
     pairs = ((index, codes), flat_codes(heads, generator, encoder))
     DetailTrainer(heads, pairs, generator, parser, recogniser, folder).train(DETAIL_STEPS)
+    segmentation = train_segmentation(heads, generator, encoder, parser, folder, start=segmentation)
+    for network in (generator, encoder, segmentation):
+        rounded(network)
+    fit_mapping(heads, generator, encoder, [segmentation])
     rounded(generator)
-    if further:
-        segmentation = extended(shipped(models, "segmentation-encoder", "psp-seg"), generator.num_layers)
-    else:
-        segmentation = train_segmentation(heads, generator, encoder, parser, folder)
-    rounded(segmentation)
-    encoder = rounded(train_encoder(heads, generator, encoder, parser, recogniser, folder))
     figures = evaluate_autoencoder(generator, encoder, judge, heads)
+    likeness = {"judge_cosine_between_random_faces": likeness_of_random_faces(generator, judge)}
     for name, kind, net, text, measured in (
-        ("generator", "stylegan2", generator, "W+ codes [N, L, 512]", figures),
+        ("generator", "stylegan2", generator, "W+ codes [N, L, 512]", figures | likeness),
         ("encoder", "psp", encoder, f"{CROP} in [-1, 1]", figures),
         ("segmentation-encoder", "psp-seg", segmentation, "one-hot label map of 19 classes",
          evaluate_segmentation(segmentation, generator, parser, heads, 200)),

@@ -1,12 +1,15 @@
-"""Teaches the trained encoder to look again (ReStyle, Alaluf et al. 2021): at a picture beside its reconstruction.
+"""Teaches the encoder to look again (ReStyle, Alaluf et al. 2021), and the generator together with it.
 
-The generator is frozen. Each batch is looked at as often as in use; every look is a step of training of its own, from
-the code of the look before. The weights that see the reconstruction begin at zero, so the first look begins as good as
-the encoder of one pass.
+Each batch is looked at as often as in use; every look is a step of training of its own, from the code of the look
+before. The weights that see the reconstruction begin at zero, so the first look begins as good as the encoder of one pass.
+
+After the last look the identity layers are swapped, as in use with one w for all of them: with another picture of the
+same person's nothing is to change, with somebody else's the person, and nothing around the face.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleid.faces.regions import EARS, FACE_CLASSES, GLASSES
 from styleid.family import resized
+from styleid.latent import swap_layers
 from styleid.latent.refine import feature_distance
 from styleid.networks.irse import IRSE
 from styleid.networks.psp import Encoder, LastLayerEncoder
@@ -24,15 +29,26 @@ from styleid.networks.unet import UNetParser
 
 from .data import SIDE, Heads
 from .evaluate import evaluate_autoencoder
-from .generator import identity_crop, keep_statistics, reconstruction_loss, region_weights, shapes
+from .generator import (
+    identity_crop,
+    keep_statistics,
+    reconstruction_loss,
+    region_weights,
+    shapes,
+    synthesis_parameters,
+    with_partners,
+)
 from .loop import Run, averaged, cosine, update_average
 
-__all__ = ["looking_again", "train_encoder"]
+__all__ = ["looking_again", "train_together"]
 
-RATE, BATCH = 1e-3, 8
+BATCH = 8  # every second one another picture of the person before it
+RATE, GENERATOR_RATE = 8e-4, 5e-4
 FLAT = 2  # samples of a last look that are decoded with one w in all layers: every layer is to understand it
 # Weights: of the parser's features, of who it is by the recogniser, and of how far the layers' codes lie apart.
 SHAPES, IDENTITY, APART = 2.5, 1.0, 0.003
+# Weights after a swap: of what is to stay, of the person that is to come, and of the one that is to go.
+KEPT, COMES, GOES = 0.5, 0.7, 0.35
 
 
 @torch.no_grad()
@@ -49,27 +65,36 @@ def looking_again(encoder: Encoder) -> Encoder:
     return net
 
 
-def train_encoder(
-    heads: Heads, generator: Generator, encoder: Encoder, parser: UNetParser, recogniser: IRSE, folder: Path,
-    *, steps: int = 4000, seed: int = 101,
-) -> Encoder:  # fmt: skip
-    """The encoder, looking again; the result is the average of the weights."""
+def train_together(
+    heads: Heads, generator: Generator, encoder: Encoder, parser: UNetParser, recogniser: IRSE, layers: Sequence[int],
+    folder: Path, *, steps: int = 4000, seed: int = 101,
+) -> tuple[Generator, Encoder]:  # fmt: skip
+    """The generator and the encoder, looking again, as averages of their weights; `layers` are those of identity."""
     torch.manual_seed(seed)
     side = min(SIDE, generator.size)  # of the pictures compared
     for frozen in (generator, parser, recogniser):
         frozen.eval().requires_grad_(False)
     net = looking_again(encoder).requires_grad_(True).to(memory_format=torch.channels_last)
-    mean = averaged(net)
-    optimiser = torch.optim.Adam(net.parameters(), RATE, betas=(0.9, 0.99))
-    state = {"net": net, "mean": mean, "optimiser": optimiser}
+    tuned = synthesis_parameters(generator)
+    for parameter in tuned:
+        parameter.requires_grad_(True)
+    mean, mean_generator = averaged(net), averaged(generator)
+    optimiser = torch.optim.Adam(
+        [{"params": list(net.parameters()), "rate": RATE}, {"params": tuned, "rate": GENERATOR_RATE}],
+        RATE, betas=(0.9, 0.99),
+    )  # fmt: skip
+    state = {
+        "net": net, "generator": generator, "mean": mean, "mean_generator": mean_generator, "optimiser": optimiser,
+    }  # fmt: skip
 
     def report() -> dict[str, float]:
-        return evaluate_autoencoder(generator, mean.eval(), recogniser, heads, 50)
+        return evaluate_autoencoder(mean_generator.eval(), mean.eval(), recogniser, heads, 50)
 
-    run = Run("encoder", folder, steps, state, report, seed=seed)
+    run = Run("together", folder, steps, state, report, seed=seed)
     batch = None
     for step in run.steps():
-        optimiser.param_groups[0]["lr"] = RATE * cosine(step / steps)
+        for group in optimiser.param_groups:
+            group["lr"] = group["rate"] * cosine(step / steps)
         look = step % STEPS
         if batch is None or look == 0:
             batch = _Batch(heads, parser, recogniser, net.input_size, side)
@@ -80,37 +105,69 @@ def train_encoder(
         keep_statistics(net)
         seen = torch.cat([batch.seen, F.adaptive_avg_pool2d(picture, net.input_size)], 1)
         codes = net(seen.contiguous(memory_format=torch.channels_last), codes)
-        base, flat = codes.mean(1, keepdim=True), FLAT if look == STEPS - 1 else 0
-        used = torch.cat([base[:flat].expand_as(codes[:flat]), codes[flat:]])
-        picture = generator.synthesis(used, noise="none", size=side)
-        loss = batch.loss(picture) + APART * (codes - base).square().mean()
+        base = codes.mean(1, keepdim=True).expand_as(codes)
+        if look < STEPS - 1:
+            picture = generator.synthesis(codes, noise="none", size=side)
+            loss = batch.loss(picture)
+        else:
+            donor = torch.arange(0, BATCH, 2).roll(1)
+            same, other = (
+                swap_layers(codes[::2], base[1::2], layers),
+                swap_layers(codes[1::2], base[donor], layers),
+            )
+            decoded = generator.synthesis(
+                torch.cat([base[:FLAT], codes[FLAT:], same, other]), noise="none", size=side
+            )
+            picture, same, other = decoded.split([BATCH, BATCH // 2, BATCH // 2])
+            loss = batch.loss(picture) + batch.swap_loss(same, other, donor)
+        loss = loss + APART * (codes - base).square().mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(tuned, 1.0)
         optimiser.step()
         codes, picture = codes.detach(), picture.detach()
-        update_average(mean, net, min(0.998, (step + 1) / (step + 15)))
-    return mean.eval()
+        decay = min(0.998, (step + 1) / (step + 15))
+        update_average(mean, net, decay)
+        update_average(mean_generator, generator, decay)
+    return mean_generator.eval(), mean.eval()
 
 
 class _Batch:
-    """Training heads, and what the frozen networks see in them."""
+    """Training heads, two pictures of each person, and what the frozen networks see in them."""
 
     def __init__(self, heads: Heads, parser: UNetParser, recogniser: IRSE, seen: int, side: int) -> None:
-        index = heads.draw(BATCH)
+        index = with_partners(heads, heads.draw(BATCH))
         images, labels = heads.images(index, heads.side), heads.labels(index, side)
-        images, labels = heads.mirrored(images, labels, torch.rand(BATCH) < 0.5)
+        flip = (torch.rand(BATCH // 2) < 0.5).repeat_interleave(2)
+        images, labels = heads.mirrored(images, labels, flip)
         self.parser, self.recogniser = parser, recogniser
         self.seen = resized(images, seen)
         self.target = F.avg_pool2d(images, heads.side // side)
         self.weight = region_weights(labels)
+        inner = [*(set(FACE_CLASSES) - {GLASSES}), *EARS]
+        self.around = (~torch.isin(labels, labels.new_tensor(inner)))[:, None].float()
         with torch.no_grad():
             self.features, self.identity = shapes(parser, self.target), self._embedded(self.target)
 
     def loss(self, pictures: Tensor) -> Tensor:
-        unlike = feature_distance(shapes(self.parser, pictures), self.features)
-        other = 1 - (self.identity * self._embedded(pictures.clamp(-1.2, 1.2))).sum(1).mean()
-        return reconstruction_loss(pictures, self.target, self.weight) + SHAPES * unlike + IDENTITY * other
+        """Of reconstructions of all."""
+        other = 1 - (self.identity * self._embedded(pictures)).sum(1).mean()
+        return self._unlike(pictures, slice(None)) + IDENTITY * other
+
+    def swap_loss(self, same: Tensor, other: Tensor, donor: Tensor) -> Tensor:
+        """Of the first pictures of the persons with their own identity, and of the second with that of pictures `donor`."""
+        second = slice(1, None, 2)
+        around = self.around[second]
+        stays = reconstruction_loss(other * around, self.target[second] * around, self.weight[second])
+        found = self._embedded(other)
+        comes = 1 - (self.identity[donor] * found).sum(1).mean()
+        goes = (self.identity[second] * found).sum(1).clamp_min(0).mean()
+        return KEPT * (self._unlike(same, slice(0, None, 2)) + stays) + COMES * comes + GOES * goes
+
+    def _unlike(self, pictures: Tensor, of: slice) -> Tensor:
+        shape = feature_distance(shapes(self.parser, pictures), [one[of] for one in self.features])
+        return reconstruction_loss(pictures, self.target[of], self.weight[of]) + SHAPES * shape
 
     def _embedded(self, images: Tensor) -> Tensor:
-        return self.recogniser(identity_crop(images, self.recogniser.input_size))
+        return self.recogniser(identity_crop(images.clamp(-1.2, 1.2), self.recogniser.input_size))

@@ -14,7 +14,7 @@ from styleid.networks.stylegan2 import Generator
 from .data import Heads
 from .generator import AutoencoderTrainer, identity_crop
 
-__all__ = ["evaluate_autoencoder"]
+__all__ = ["evaluate_autoencoder", "likeness_of_random_faces"]
 
 
 @torch.no_grad()
@@ -37,6 +37,17 @@ def evaluate_autoencoder(
         "sharpness": float(torch.stack(sharp).mean()),
         "judge_cosine_to_original": _mean(cosine),
     }
+
+
+@torch.no_grad()
+def likeness_of_random_faces(generator: Generator, judge: torch.nn.Module, count: int = 60) -> float:
+    """The judge's mean cosine between two of `count` random faces; 0 between unrelated persons."""
+    z = torch.randn(
+        count, generator.config.latent_dim, generator=torch.Generator("cpu").manual_seed(7), device="cpu"
+    )
+    faces = [generator(some.to(generator.w_mean)).clamp(-1, 1) for some in z.split(10)]
+    embedded = F.normalize(torch.cat([judge(identity_crop(some, judge.input_size)) for some in faces]), dim=1)
+    return float((embedded.sum(0).square().sum() - count) / (count * (count - 1)))
 
 
 def _mean(parts: list[Tensor]) -> float:

@@ -14,6 +14,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -35,6 +36,8 @@ __all__ = [
     "reconstruction_loss",
     "region_weights",
     "shapes",
+    "synthesis_parameters",
+    "with_partners",
 ]
 
 # Weight of a pixel's error by class: features x4, skin 1.5, hair 1.25, background and clothes less.
@@ -88,6 +91,24 @@ def reconstruction_loss(pictures: Tensor, target: Tensor, weight: Tensor) -> Ten
     return loss
 
 
+def synthesis_parameters(generator: Generator) -> list[nn.Parameter]:
+    """All but those of the mapping and of the noise."""
+    return [
+        parameter
+        for name, parameter in generator.named_parameters()
+        if not name.startswith("style") and "noise" not in name
+    ]
+
+
+def with_partners(heads: Heads, index: np.ndarray) -> np.ndarray:
+    """Every second sample becomes another picture of the person before it."""
+    index = index.copy()
+    for slot in range(0, len(index) - 1, 2):
+        same = heads.same_identity(index[slot])
+        index[slot + 1] = same[int(torch.randint(len(same), (), device="cpu"))]
+    return index
+
+
 class AutoencoderTrainer:
     """Holds the networks of the run; `train()` goes through the stages and resumes where it was stopped."""
 
@@ -124,7 +145,7 @@ class AutoencoderTrainer:
         self.mean_generator, self.mean_encoder = averaged(self.generator), averaged(self.encoder)
         self.optimiser = torch.optim.Adam(
             [
-                {"params": list(self.synthesis_parameters()), "rate": 2e-3},
+                {"params": synthesis_parameters(self.generator), "rate": 2e-3},
                 {"params": list(self.encoder.parameters()), "rate": 1e-3},
                 {"params": [self.gates], "rate": 5e-3},
             ],
@@ -135,18 +156,15 @@ class AutoencoderTrainer:
         if recogniser is not None:
             recogniser.eval().requires_grad_(False)
 
-    def synthesis_parameters(self) -> list[nn.Parameter]:
-        return [
-            p
-            for name, p in self.generator.named_parameters()
-            if not name.startswith("style") and "noise" not in name
-        ]
-
     def _start_from_one_code(self) -> None:
         """All layers begin with the same code; differences between layers are learned (e4e's starting point)."""
         with torch.no_grad():
             rows = self.encoder.linear.weight.view(self.layers, -1, self.encoder.linear.weight.shape[1])
             rows.copy_(rows[:1] + 0.05 * torch.randn_like(rows))
+
+    def identity_layers(self) -> list[int]:
+        """Those whose gates are open."""
+        return [layer for layer, gate in enumerate(self.gates.sigmoid().tolist()) if gate > 0.5]
 
     def train(self, stages: tuple[Stage, ...]) -> None:
         total = sum(stage.steps for stage in stages)
@@ -179,7 +197,7 @@ class AutoencoderTrainer:
         index = self.heads.draw(stage.batch)
         gated = stage.gates and step % 2 == 0
         if gated:
-            index = self._with_partners(index)
+            index = with_partners(self.heads, index)
         images, labels = self.heads.images(index), self.heads.labels(index)
         flip = torch.rand(stage.batch) < 0.5
         if gated:
@@ -225,14 +243,6 @@ class AutoencoderTrainer:
         decay = min(0.998, (step + 1) / (step + 15))
         update_average(self.mean_generator, self.generator, decay)
         update_average(self.mean_encoder, self.encoder, decay)
-
-    def _with_partners(self, index):
-        """Every second sample becomes another picture of the person before it."""
-        index = index.copy()
-        for slot in range(0, len(index) - 1, 2):
-            same = self.heads.same_identity(index[slot])
-            index[slot + 1] = same[int(torch.randint(len(same), ()))]
-        return index
 
     def _crossed(self, codes: Tensor) -> Tensor:
         """Half the batch with a random range of layers from a neighbour."""

@@ -1,99 +1,105 @@
-"""Fits the mapping network z -> W to the codes that the encoder gives, so that random z make faces.
+"""Makes the mapping network z -> W: random z become random persons. Nothing is trained, it has a closed form.
 
-The energy distance (Székely and Rizzo) between mapped normal codes and real codes is minimised; it is a distance of
-distributions, needs no adversary and costs no generator passes.
+W is taken as normal. What sets persons apart comes from the means of each person's codes, a little exaggerated, as a
+generator draws everybody towards the mean face; what differs between the pictures of one person (light, pose,
+expression) is added at a quarter of its size.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from styleid.family import resized
 from styleid.networks.psp import Encoder
+from styleid.networks.restyle import encode
 from styleid.networks.stylegan2 import SQRT2, Generator
+from styleid.networks.stylegan2_layers import ModulatedConv
 
 from .data import Heads
-from .loop import Run, cosine
 
-# The mapping layers' stored weights are 100 times those in effect (lr_mul 0.01), and so is the rate.
-RATE = 0.5
+__all__ = ["fit_mapping", "flat_codes_of_persons", "move_origin", "normal_mapping"]
 
-__all__ = ["energy_distance", "fit_mapping", "mean_codes"]
-
-
-def energy_distance(a: Tensor, b: Tensor) -> Tensor:
-    """`2 E|a-b| - E|a-a'| - E|b-b'|` of two samples `[N,D]`; zero only for equal distributions."""
-    n, m = len(a), len(b)
-    within_a = torch.cdist(a, a).sum() / (n * (n - 1))
-    within_b = torch.cdist(b, b).sum() / (m * (m - 1))
-    return 2 * torch.cdist(a, b).mean() - within_a - within_b
+PERSONS = 600  # whose codes are averaged
+APART, VARIED = (
+    1.3,
+    0.25,
+)  # how far persons lie apart, and pictures of one person, in their own standard deviations
+COMPONENTS = 150  # of the persons; the others are those of their pictures
+# Standard deviations between the mean code and zero: the mapping ends in a leaky ReLU, which is to change next to nothing.
+CLEAR = 3.0
 
 
-@torch.no_grad()
-def mean_codes(heads: Heads, encoder: Encoder, index) -> Tensor:
-    """One W code `[N,512]` per picture and mirrored picture: the mean of its W+ code over the layers."""
-    encoder.eval()
-    parts = []
-    for start in range(0, len(index), 50):
-        images = heads.images(index[start : start + 50])
-        both = encoder(torch.cat([images, images.flip(3)]).contiguous(memory_format=torch.channels_last))
-        parts.append(both.mean(1))
-    return torch.cat(parts)
-
-
-def fit_mapping(
-    heads: Heads, generator: Generator, encoder: Encoder, folder: Path, *, steps: int = 400, seed: int = 81
-) -> None:
-    """Set `generator.style` to the normal distribution of the codes, refine it, and set `generator.w_mean`."""
-    torch.manual_seed(seed)
-    codes = mean_codes(heads, encoder, heads.train[::3])
-    mapping = generator.style
-    start_from_components(mapping, codes)
-    mapping.requires_grad_(True)
-    optimiser = torch.optim.Adam(mapping.parameters(), RATE, betas=(0.9, 0.99))
-
-    def report() -> dict[str, float]:
-        with torch.no_grad():
-            found = mapping(torch.randn(2000, 512))
-            near = energy_distance(found, codes[:2000]) / codes.std(0).norm()
-            return {
-                "relative_energy_distance": float(near),
-                "spread": float(found.std(0).norm() / codes.std(0).norm()),
-            }
-
-    run = Run("mapping", folder, steps, {"mapping": mapping, "optimiser": optimiser}, report, seed=seed)
-    for step in run.steps():
-        optimiser.param_groups[0]["lr"] = RATE * cosine(step / steps)
-        loss = energy_distance(mapping(torch.randn(384, 512)), codes[torch.randint(len(codes), (384,))])
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
+def fit_mapping(heads: Heads, generator: Generator, encoder: Encoder, others: Sequence[Encoder] = ()) -> None:
+    """Set `generator.style` and `generator.w_mean`. W's origin moves: with it go the encoder and the `others`."""
+    codes, person = flat_codes_of_persons(heads, generator, encoder)
+    persons = torch.stack([codes[person == one].mean(0) for one in person.unique()])
+    mean = persons.mean(0)
+    pictures = codes - persons[person.unique(return_inverse=True)[1]]
+    components = torch.cat(
+        [
+            APART * _components(persons - mean, COMPONENTS),
+            VARIED * _components(pictures, codes.shape[1] // 2 - COMPONENTS),
+        ]
+    )
+    moved = CLEAR * components.norm(dim=0) - mean
+    move_origin(generator, [encoder, *others], moved)
+    normal_mapping(generator.style, mean + moved, components)
     with torch.no_grad():
-        generator.w_mean.copy_(mapping(torch.randn(4096, 512)).mean(0))
-    mapping.requires_grad_(False)
+        generator.w_mean.copy_(mean + moved)
 
 
 @torch.no_grad()
-def start_from_components(mapping: nn.Sequential, codes: Tensor) -> None:
-    """Make the mapping the normal distribution of the codes' 256 principal components.
+def flat_codes_of_persons(
+    heads: Heads, generator: Generator, encoder: Encoder, count: int = PERSONS
+) -> tuple[Tensor, Tensor]:
+    """The mean w `[N,512]` over the layers of every picture of `count` training persons, and whose it is `[N]`."""
+    person = torch.from_numpy(heads.ident[heads.train].astype("int64"))
+    chosen = person.unique()
+    chosen = chosen[:: max(1, len(chosen) // count)][:count]
+    among = torch.isin(person, chosen)
+    index, parts = heads.train[among.numpy()], []
+    for start in range(0, len(index), 25):
+        images = heads.images(index[start : start + 25])
+        parts.append(encode(encoder.eval(), generator, resized(images, encoder.input_size)).mean(1))
+    codes = torch.cat(parts)
+    return codes, person[among].to(codes.device)
 
-    The last layer ends in a leaky ReLU, so the components are those of the codes before it. All layers before hand
-    x on unchanged: `lrelu(x) - lrelu(-x) = 1.2 x`, each layer holding x and -x.
+
+def _components(x: Tensor, count: int) -> Tensor:
+    """Principal components `[count,D]` of centred `[N,D]`, as long as the standard deviation along them."""
+    _, lengths, axes = torch.linalg.svd(x, full_matrices=False)
+    found = (lengths[:count, None] / max(1, len(x) - 1) ** 0.5) * axes[:count]
+    return torch.cat([found, found.new_zeros(count - len(found), x.shape[1])])
+
+
+@torch.no_grad()
+def move_origin(generator: Generator, encoders: Sequence[Encoder], by: Tensor) -> None:
+    """Add `by` `[512]` to every code of W and W+, and let each picture be what it was."""
+    for module in generator.modules():
+        if isinstance(module, ModulatedConv):
+            layer = module.modulation
+            layer.bias.sub_(layer.weight @ by * (layer.scale / layer.lr_mul))
+    for encoder in encoders:
+        encoder.latent_avg.add_(by)
+
+
+@torch.no_grad()
+def normal_mapping(mapping: nn.Sequential, mean: Tensor, components: Tensor) -> None:
+    """Make the mapping `mean + z[:K] @ components` for `[K,D]` components, `K` half of z's channels.
+
+    All layers but the last hand x on: `lrelu(x) - lrelu(-x) = 1.2 x`, each holding x and -x. `mean` `[D]` is to lie so far
+    above zero that the last layer's activation seldom changes anything.
     """
-    before = codes / SQRT2
-    before = torch.where(before < 0, before / 0.2, before)
-    centre = before.mean(0)
-    half = codes.shape[1] // 2
-    _, spread, axes = torch.pca_lowrank(before - centre, q=half, niter=4, center=False)
-    out = (axes * spread / len(codes) ** 0.5) / (1.2 * SQRT2)  # [512, 256]
+    half = len(components)
     eye = torch.eye(half)
-    keep = torch.cat([torch.cat([eye, -eye], 1), torch.cat([-eye, eye], 1)]) / (1.2 * SQRT2)
     first = torch.cat([torch.cat([eye, 0 * eye], 1), torch.cat([-eye, 0 * eye], 1)])
+    keep = torch.cat([torch.cat([eye, -eye], 1), torch.cat([-eye, eye], 1)]) / (1.2 * SQRT2)
+    last = torch.cat([components, -components]).T / (1.2 * SQRT2**2)
     layers = list(mapping)[1:]
-    effects = [first, *[keep] * (len(layers) - 2), torch.cat([out, -out], 1)]
-    for layer, effect in zip(layers, effects, strict=True):
+    for layer, effect in zip(layers, [first, *[keep] * (len(layers) - 2), last], strict=True):
         layer.weight.copy_(effect / layer.scale)
         layer.bias.zero_()
-    layers[-1].bias.copy_(centre / layers[-1].lr_mul)
+    layers[-1].bias.copy_(mean / SQRT2 / layers[-1].lr_mul)

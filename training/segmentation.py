@@ -8,12 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from styleid.family import resized
 from styleid.networks.psp import Encoder, EncoderConfig, build_encoder
+from styleid.networks.restyle import encode
 from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
 from .data import SIDE, Heads
-from .loop import Run, cosine
+from .loop import FURTHER, Run, cosine
+
+RATE = 1e-3
 
 __all__ = ["evaluate_segmentation", "one_hot", "train_segmentation"]
 
@@ -24,23 +28,17 @@ def one_hot(labels: Tensor) -> Tensor:
 
 
 def train_segmentation(
-    heads: Heads, generator: Generator, encoder: Encoder, parser: UNetParser, folder: Path, *, steps: int = 400,
-    seed: int = 71,
+    heads: Heads, generator: Generator, encoder: Encoder, parser: UNetParser, folder: Path,
+    *, steps: int = 400, start: Encoder | None = None, seed: int = 71,
 ) -> Encoder:  # fmt: skip
     """Follow the image encoder's codes, and every second step the mask itself: parse(decode(code)) = labels."""
     torch.manual_seed(seed)
     batch = 12
-    config = EncoderConfig(
-        layers=generator.num_layers, units=(1, 1, 2, 1), widths=(32, 64, 128, 192), input_nc=19,
-        input_size=64, pool=4,
-    )  # fmt: skip
-    net = build_encoder(config).to(memory_format=torch.channels_last)
-    average = average_code(heads, encoder)
-    with torch.no_grad():
-        net.latent_avg.copy_(average)
+    net, rate = (_new(heads, generator, encoder), RATE) if start is None else (start, FURTHER * RATE)
+    net = net.requires_grad_(True).to(memory_format=torch.channels_last)
     for frozen in (generator, encoder, parser):
         frozen.eval().requires_grad_(False)
-    optimiser = torch.optim.Adam(net.parameters(), 1e-3, betas=(0.9, 0.99))
+    optimiser = torch.optim.Adam(net.parameters(), rate, betas=(0.9, 0.99))
     state = {"net": net, "optimiser": optimiser}
     run = Run(
         "segmentation",
@@ -51,12 +49,12 @@ def train_segmentation(
         seed=seed,
     )
     for step in run.steps():
-        optimiser.param_groups[0]["lr"] = 1e-3 * cosine(step / steps)
+        optimiser.param_groups[0]["lr"] = rate * cosine(step / steps)
         index = heads.draw(batch)
         images, labels = heads.mirrored(heads.images(index), heads.labels(index), torch.rand(batch) < 0.5)
         net.train()
         with torch.no_grad():
-            wanted = encoder(images.contiguous(memory_format=torch.channels_last))
+            wanted = encode(encoder, generator, resized(images, encoder.input_size))
         codes = net(one_hot(labels).contiguous(memory_format=torch.channels_last))
         loss = (codes - wanted).square().mean()
         if step % 2:
@@ -71,12 +69,18 @@ def train_segmentation(
 
 
 @torch.no_grad()
-def average_code(heads: Heads, encoder: Encoder, count: int = 400) -> Tensor:
-    """Mean W+ `[L,512]` of `count` training heads."""
-    encoder.eval()
+def _new(heads: Heads, generator: Generator, encoder: Encoder, count: int = 400) -> Encoder:
+    """An untrained one, whose mean latent code is the mean W+ of `count` training heads."""
+    config = EncoderConfig(
+        layers=generator.num_layers, units=(1, 1, 2, 1), widths=(32, 64, 128, 192), input_nc=19,
+        input_size=64, pool=4,
+    )  # fmt: skip
+    net = build_encoder(config)
     index = heads.train[:: max(1, len(heads.train) // count)]
-    codes = [encoder(heads.images(index[i : i + 40])) for i in range(0, len(index), 40)]
-    return torch.cat(codes).mean(0)
+    images = (heads.images(index[start : start + 40]) for start in range(0, len(index), 40))
+    codes = [encode(encoder.eval(), generator, resized(some, encoder.input_size)) for some in images]
+    net.latent_avg.copy_(torch.cat(codes).mean(0))
+    return net
 
 
 @torch.no_grad()

@@ -17,10 +17,10 @@ from styleid.networks.unet import ParserConfig, UNetParser
 from training.augment import backdrop, erase, photometric, warp
 from training.data import PERSON, Heads
 from training.detail import DetailTrainer, extended, fitted_codes, flat_codes, grown
-from training.encoder import looking_again, train_encoder
-from training.generator import AutoencoderTrainer, Stage, identity_crop
+from training.encoder import looking_again, train_together
+from training.generator import AutoencoderTrainer, Stage, identity_crop, with_partners
 from training.loop import Run, cosine
-from training.mapping import energy_distance
+from training.mapping import fit_mapping, move_origin, normal_mapping
 from training.parser import overlap_loss
 from training.recogniser import JUDGE, RECOGNISER, ParameterHead, build, candidates
 from training.regressors import balanced, evaluate_attributes
@@ -141,11 +141,48 @@ def test_the_rate_warms_up_and_ends_near_zero() -> None:
     assert [cosine(0.02), cosine(1.0)] == pytest.approx([1.0, 0.01])
 
 
-def test_energy_distance_is_small_only_for_equal_distributions() -> None:
+def test_the_mapping_is_the_normal_distribution_it_is_given() -> None:
     torch.manual_seed(0)
-    a, b = torch.randn(600, 8), torch.randn(600, 8)
-    assert abs(energy_distance(a, b)) < 0.05
-    assert energy_distance(a, b + 1) > 0.5
+    generator, _ = small_autoencoder()
+    components = torch.randn(256, 512) / 16
+    mean = 5 * components.norm(dim=0)
+    normal_mapping(generator.style, mean, components)
+    z = torch.randn(100, 512)
+    scaled = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
+    torch.testing.assert_close(
+        generator.mapping(z), mean + scaled[:, :256] @ components, atol=1e-3, rtol=1e-3
+    )
+
+
+def test_another_origin_of_w_leaves_every_picture() -> None:
+    generator, encoder = small_autoencoder()
+    images, by = torch.rand(2, 3, 64, 64) * 2 - 1, torch.randn(512)
+    codes = encoder(images)
+    before = generator.synthesis(codes)
+    move_origin(generator, [encoder], by)
+    torch.testing.assert_close(encoder(images), codes + by)
+    torch.testing.assert_close(generator.synthesis(codes + by), before, atol=1e-4, rtol=1e-3)
+
+
+def test_random_faces_are_as_far_apart_as_persons(heads: Heads) -> None:
+    """The ten persons are noise, and the encoder knows nothing: what counts is that it is their distribution."""
+    generator, encoder = small_autoencoder()
+    picture = generator.synthesis(encoder(heads.images(np.arange(2))))
+    fit_mapping(heads, generator, encoder)
+    torch.testing.assert_close(
+        generator.synthesis(encoder(heads.images(np.arange(2)))), picture, atol=1e-4, rtol=1e-3
+    )
+    codes = torch.stack(
+        [
+            encoder(heads.images(heads.train[heads.ident[heads.train] == one])).mean((0, 1))
+            for one in range(10)
+        ]
+    )
+    drawn = generator.mapping(torch.randn(2000, 512))
+    torch.testing.assert_close(generator.w_mean, codes.mean(0), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(drawn.mean(0), codes.mean(0), atol=0.02, rtol=0.02)
+    apart = drawn.std(0).norm() / codes.std(0).norm()
+    assert 1.2 < apart < 1.5
 
 
 @pytest.mark.parametrize("recipe", [RECOGNISER, JUDGE], ids=lambda recipe: recipe.name)
@@ -268,16 +305,25 @@ def test_an_encoder_that_looks_again_begins_as_it_was() -> None:
     assert looking_again(again) is again
 
 
-def test_looking_again_is_learned_with_the_generator_as_it_is(heads: Heads, tmp_path: Path) -> None:
+def test_encoder_and_generator_learn_together(heads: Heads, tmp_path: Path) -> None:
     generator, encoder = small_autoencoder()
     before = {name: value.clone() for name, value in generator.state_dict().items()}
     parser = UNetParser(ParserConfig(widths=(4, 8, 8, 8, 8)))
     recogniser = IRSE(IRSEConfig(units=(1, 1, 1, 1), widths=(16, 16, 16, 16), input_size=32))
-    learned = train_encoder(heads, generator, encoder, parser, recogniser, tmp_path, steps=6)
-    assert learned.config.input_nc == 6
-    assert bool(learned.state_dict()["input_layer.0.weight"][:, 12:].any())
-    for name, value in generator.state_dict().items():
-        assert torch.equal(value, before[name]), name
+    generator, encoder = train_together(
+        heads, generator, encoder, parser, recogniser, [4, 5], tmp_path, steps=6
+    )
+    assert encoder.config.input_nc == 6
+    assert bool(encoder.state_dict()["input_layer.0.weight"][:, 12:].any())
+    moved = {name for name, value in generator.state_dict().items() if not torch.equal(value, before[name])}
+    assert "conv1.conv.weight" in moved
+    assert not any(name.startswith(("style.", "noises.", "w_mean")) for name in moved)
+
+
+def test_every_second_picture_is_of_the_person_before_it(heads: Heads) -> None:
+    index = with_partners(heads, np.array([0, 1, 30, 7]))
+    assert (heads.ident[index[::2]] == heads.ident[index[1::2]]).all()
+    assert (index[::2] != index[1::2]).all()
 
 
 def test_half_confidence_is_where_both_answers_are_right_equally_often(heads: Heads) -> None:
