@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import numpy as np
 import torch
-from scipy.ndimage import uniform_filter
 from skimage.color import lab2rgb, rgb2lab
 
 from ..errors import InputError
+from .lowpass import blurred
 
-__all__ = ["COLOUR_METHODS", "match_colour"]
+__all__ = ["COLOUR_METHODS", "match_colour", "match_part"]
 
 COLOUR_METHODS = ("histogram", "lab", "tone", "none")
 # Fewer pixels than this say nothing about a face's colours: the target stays as it is.
@@ -50,20 +51,42 @@ def match_colour(
     if method == "none":
         return target.clone()
     if target.ndim == 3:
-        return _match(target, source, *(one.reshape(one.shape[-2:]) for one in masks), method)
+        return _match(target, source, *(one.reshape(one.shape[-2:]) for one in masks), method, len(target))
     each = (one.expand(len(target), *one.shape[-2:]) for one in masks)
-    return torch.stack([_match(*one, method) for one in zip(target, source, *each, strict=True)])
+    side = target.shape[1]
+    return torch.stack([_match(*one, method, side) for one in zip(target, source, *each, strict=True)])
+
+
+def match_part(
+    target: torch.Tensor, source: torch.Tensor, here: torch.Tensor, there: torch.Tensor, method: str
+) -> torch.Tensor:
+    """`match_colour` of a part of one picture [H, W, 3] that lies `here` in the target and `there` in the source, bool
+    [H, W]. Only the smallest rectangle around both is mapped.
+    """
+    rows, columns = ((here | there).any(axis).nonzero() for axis in (1, 0))
+    if not len(rows):
+        return target.clone()
+    box = tuple(slice(int(one.min()), int(one.max()) + 1) for one in (rows, columns))
+    part = target.clone()
+    part[box] = _match(target[box], source[box], here[box], there[box], method, side=len(target))
+    return part
 
 
 def _match(
-    target: torch.Tensor, source: torch.Tensor, mask: torch.Tensor, source_mask: torch.Tensor, method: str
+    target: torch.Tensor,
+    source: torch.Tensor,
+    mask: torch.Tensor,
+    source_mask: torch.Tensor,
+    method: str,
+    side: int,
 ) -> torch.Tensor:
+    """`side` is the height of the whole picture in pixels."""
     inside, theirs = ((one > 0.5).cpu().numpy() for one in (mask, source_mask))
     if min(inside.sum(), theirs.sum()) < _FEWEST:
         return target.clone()
     t, s = (image.detach().cpu().double().numpy() for image in (target, source))
-    matched = {"histogram": _histogram, "lab": _lab, "tone": _tone}[method](t, s, inside, theirs)
-    return torch.from_numpy(np.clip(matched, 0, 1)).to(target)
+    match = {"histogram": _histogram, "lab": _lab, "tone": partial(_tone, side=side)}[method]
+    return torch.from_numpy(np.clip(match(t, s, inside, theirs), 0, 1)).to(target)
 
 
 def _histogram(target: np.ndarray, source: np.ndarray, inside: np.ndarray, theirs: np.ndarray) -> np.ndarray:
@@ -97,9 +120,11 @@ _OWN_COLOUR = 0.35
 _TONE_GAIN = (0.6, 1.8)
 
 
-def _tone(target: np.ndarray, source: np.ndarray, inside: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+def _tone(
+    target: np.ndarray, source: np.ndarray, inside: np.ndarray, theirs: np.ndarray, side: int
+) -> np.ndarray:
     t, s = rgb2lab(target), rgb2lab(source)
-    skin, side = _of_one_colour(s, theirs), len(t)
+    skin = _of_one_colour(s, theirs)
     # The source's light, and in it what stands out from the target's own. Quartiles, not spread: the skin is most of a
     # face, and hair or a dark wall beside it should not count.
     wanted, light = _lowpass(s[..., 0], skin, _BROAD * side), _lowpass(t[..., 0], inside, _BROAD * side)
@@ -112,7 +137,7 @@ def _tone(target: np.ndarray, source: np.ndarray, inside: np.ndarray, theirs: np
     for c in (1, 2):
         centred = light_s[skin] - light_s[skin].mean()
         slope = (centred * s[skin, c]).sum() / max((centred**2).sum(), 1.0)
-        own, patches = _patches(t[..., c], inside), _patches(s[..., c], skin)
+        own, patches = _patches(t[..., c], inside, side), _patches(s[..., c], skin, side)
         share = min(_OWN_COLOUR, patches[skin].std() / max(own[inside].std(), 1e-3))
         rest = _lowpass(s[..., c] - slope * light_s, skin, _BROAD * side)
         t[..., c] = slope * light_t + rest + share * own
@@ -121,9 +146,8 @@ def _tone(target: np.ndarray, source: np.ndarray, inside: np.ndarray, theirs: np
         return lab2rgb(t)
 
 
-def _patches(colour: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def _patches(colour: np.ndarray, inside: np.ndarray, side: int) -> np.ndarray:
     """Neither broad tones nor noise."""
-    side = len(colour)
     return _lowpass(colour, inside, _FINE * side) - _lowpass(colour, inside, _BROAD * side)
 
 
@@ -135,14 +159,6 @@ def _of_one_colour(lab: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 def _lowpass(values: np.ndarray, inside: np.ndarray, sigma: float) -> np.ndarray:
     """Nearly Gaussian mean over the pixels inside only; far from them, their mean."""
-    weight = _blurred(inside.astype(np.float64), sigma) + 1e-4
+    weight = blurred(inside.astype(np.float64), sigma) + 1e-4
     mean = values[inside].mean()
-    return _blurred(np.where(inside, values - mean, 0.0), sigma) / weight + mean
-
-
-def _blurred(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Three box filters, which are nearly a Gaussian and cost the same at any width."""
-    width = max(1, round(np.sqrt(4 * sigma**2 + 1)))
-    for _ in range(3):
-        values = uniform_filter(values, width)
-    return values
+    return blurred(np.where(inside, values - mean, 0.0), sigma) / weight + mean

@@ -8,7 +8,8 @@ from scipy import ndimage
 
 from ..errors import InputError
 from ..faces.regions import BACKGROUND, BROWS, EYES, FACE_CLASSES, HAIR, HAT, LIPS, SKIN, SKIN_CLASSES
-from .colour import match_colour
+from .colour import match_colour, match_part
+from .lowpass import blurred
 
 __all__ = ["match_parts"]
 
@@ -66,14 +67,14 @@ def _matched(
     matched = match_colour(target, source, _skin(own, inside), method, source_mask=_skin(theirs, inside))
     here, there = _of(own, (HAIR,)), _of(theirs, (HAIR,))
     if min(here.float().mean(), there.float().mean()) >= _ENOUGH_HAIR:
-        part = match_colour(target, source, here, method, source_mask=there)
+        part = match_part(target, source, here, there, method)
         here |= _above_the_forehead(own, inside)
         matched = _laid_over(matched, part, here, _HAIRLINE, rim)
     for classes, models, how in _PARTS:
         here = _of(own, classes)
         enough = (there for there in (_of(theirs, one) for one in models) if there.float().mean() >= _ENOUGH)
         if here.float().mean() >= _ENOUGH and (there := next(enough, None)) is not None:
-            part = match_colour(target, source, here, how or method, source_mask=there)
+            part = match_part(target, source, here, there, how or method)
             matched = _laid_over(matched, part, here, _EDGE)
     return matched
 
@@ -111,10 +112,8 @@ def _filled(
     fill = np.broadcast_to(colours[firm > 0].mean(0), colours.shape)
     for share in _SKIN_GOES_ON:
         sigma = share * len(gap)
-        weight = ndimage.gaussian_filter(firm, sigma)[..., None]
-        near = ndimage.gaussian_filter(colours * firm[..., None], (sigma, sigma, 0)) / np.maximum(
-            weight, 1e-6
-        )
+        weight = blurred(firm, sigma)[..., None]
+        near = blurred(colours * firm[..., None], sigma) / np.maximum(weight, 1e-6)
         fill = fill + np.minimum(1, 4 * weight) * (near - fill)
     edge = ndimage.gaussian_filter(gap.cpu().double().numpy(), _RIM / 2 * len(gap))
     filled = torch.lerp(target, *(torch.from_numpy(x).to(target) for x in (fill, edge[..., None])))
