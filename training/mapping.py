@@ -22,7 +22,7 @@ from .data import Heads
 
 __all__ = ["fit_mapping", "flat_codes_of_persons", "move_origin", "normal_mapping"]
 
-PERSONS = 600  # whose codes are averaged
+PERSONS = 400  # whose codes are averaged
 APART, VARIED = (
     1.3,
     0.25,

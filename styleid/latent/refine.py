@@ -19,7 +19,7 @@ __all__ = ["feature_distance", "project", "refine_codes", "refinement"]
 
 _SIDE = 256  # pictures are compared at this size at most
 _POOLS = (1, 2, 4, 8)
-_RATE, _NEAR = 0.1, 0.02
+_RATE, _NEAR = 0.2, 0.02
 _SHAPES = 3.0  # weight of what the parser sees
 
 
