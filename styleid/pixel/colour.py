@@ -117,7 +117,7 @@ _BROAD, _FINE = 0.1, 0.02
 # How much of the target's own patches of colour remains, where the source has as much.
 _OWN_COLOUR = 0.35
 # Of lightness: more would turn what is soft in the target into stains.
-_TONE_GAIN = (0.6, 1.8)
+_TONE_GAIN = (0.6, 1.2)
 
 
 def _tone(
