@@ -25,10 +25,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from styleid import Anonymizer
 from styleid.datasets import release_pictures
 from styleid.demo import EXAMPLES, example_photograph
-from styleid.faces import detect_faces
 from styleid.family import Family, load_family
 from styleid.metrics import attributes_preserved, identity_distance, pose_drift
-from styleid.pipeline.face import look_at
+from styleid.pipeline.face import five_points, look_at
 from styleid.pipeline.probe import Prober
 from styleid.pipeline.propose import kept_by_level, proposals
 from styleid.pipeline.settings import Settings
@@ -52,13 +51,6 @@ def rendered(cache: Path, count: int) -> Tensor:
     heads = Heads.open(cache)
     order = np.argsort(np.arange(len(heads.held_out)) % 5, kind="stable")
     return (heads.images(heads.held_out[order[:count]], heads.side).movedim(1, -1) + 1) / 2
-
-
-def landmarks(crop: Tensor, family: Family) -> np.ndarray:
-    """Five points [5, 2] of an aligned crop [S, S, 3]."""
-    box = tuple(share * len(crop) for share in (0.2, 0.32, 0.8, 0.92))
-    (face,) = detect_faces(crop, landmark_net=family.landmarks, detector=None, boxes=[box])
-    return face.landmarks
 
 
 def offered(
@@ -94,7 +86,9 @@ def level_row(family: Family, crops: Tensor, level: str) -> str:
                 kept.append(attributes_preserved(before, now)[0].numpy())
                 passes.append(count)
                 changes.append(change)
-                turns.append(pose_drift(landmarks(crop, family), landmarks(output, family))[0])
+                turns.append(
+                    pose_drift(*(five_points(one[None], family.landmarks) for one in (crop, output)))[0]
+                )
                 break
     share = [np.mean([d > limits[rate] for d in first]) * len(first) / len(crops) for rate in RATES]
     each = dict(zip(names, np.mean(kept, 0), strict=True))

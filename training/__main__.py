@@ -21,7 +21,7 @@ from styleid.networks.mobilefacenet import MobileFaceNet
 from .data import Heads, pack
 from .detail import DetailTrainer, extended, fitted_codes, flat_codes, grown
 from .detector import evaluate_detector, train_detector
-from .encoder import train_together
+from .encoder import Critics, train_together
 from .evaluate import evaluate_autoencoder, likeness_of_random_faces
 from .export import Entry, edit_manifest, export, rounded
 from .generator import AutoencoderTrainer, Stage
@@ -60,7 +60,7 @@ def shipped(models: Path, name: str, kind: str) -> torch.nn.Module:
 
 
 def train_helpers(heads: Heads, folder: Path, models: Path, further: bool):
-    """The networks that do not need the generator; returns the parser, the recogniser and the judge."""
+    """The networks that do not need the generator; returns those that the generator learns from, and the judge."""
 
     def start(name: str, kind: str) -> torch.nn.Module | None:
         return shipped(models, name, kind) if further else None
@@ -68,7 +68,7 @@ def train_helpers(heads: Heads, folder: Path, models: Path, further: bool):
     parser = rounded(train_parser(heads, folder, start=start("parser", "unet-parser")))
     export(
         Entry(
-            name="embedded-parser", kind="unet-parser", network=parser, input=f"{CROP} in [0, 1], 128 px",
+            name="embedded-parser", kind="unet-parser", network=parser, input=f"{CROP} in [0, 1], 192 px",
             figures=evaluate_parser(parser, heads),
         ),
         models,
@@ -103,7 +103,7 @@ def train_helpers(heads: Heads, folder: Path, models: Path, further: bool):
         ),
         models,
     )  # fmt: skip
-    return parser, judges["recogniser"], judges["judge"]
+    return Critics(parser, judges["recogniser"], landmarks, attributes), judges["judge"]
 
 
 def train_face_detector(heads: TurnedHeads, folder: Path, models: Path) -> None:
@@ -118,25 +118,26 @@ def train_face_detector(heads: TurnedHeads, folder: Path, models: Path) -> None:
 
 
 def train_generator(
-    heads: Heads, folder: Path, models: Path, parser, recogniser, judge, further: bool
+    heads: Heads, folder: Path, models: Path, critics: Critics, judge: MobileFaceNet, further: bool
 ) -> None:
+    parser = critics.parser
     if further:
         generator, encoder = shipped(models, "generator", "stylegan2"), shipped(models, "encoder", "psp")
         layers = load_ranking(models / "embedded-ranking.safetensors").layers
         segmentation = shipped(models, "segmentation-encoder", "psp-seg")
     else:
-        trainer = AutoencoderTrainer(heads, parser, recogniser, folder)
+        trainer = AutoencoderTrainer(heads, parser, critics.recogniser, folder)
         trainer.train(STAGES)
         generator, encoder, segmentation = trainer.mean_generator.eval(), trainer.mean_encoder.eval(), None
         layers = trainer.identity_layers()
-    generator, encoder = train_together(heads, generator, encoder, parser, recogniser, layers, folder)
+    generator, encoder = train_together(heads, generator, encoder, critics, layers, folder)
     index, codes = fitted_codes(heads, generator, encoder, parser, folder)
     if generator.size < heads.side:
         generator = grown(generator)
         encoder = extended(encoder, generator.num_layers)
         segmentation = segmentation and extended(segmentation, generator.num_layers)
     pairs = ((index, codes), flat_codes(heads, generator, encoder))
-    DetailTrainer(heads, pairs, generator, parser, recogniser, folder).train(DETAIL_STEPS)
+    DetailTrainer(heads, pairs, generator, parser, critics.recogniser, folder).train(DETAIL_STEPS)
     segmentation = train_segmentation(heads, generator, encoder, parser, folder, start=segmentation)
     for network in (generator, encoder, segmentation):
         rounded(network)
@@ -173,8 +174,8 @@ def main() -> None:
     if options.shards:
         pack(options.shards, options.cache)
     heads = Heads.open(options.cache)
-    parser, recogniser, judge = train_helpers(heads, options.checkpoints, options.models, options.further)
-    train_generator(heads, options.checkpoints, options.models, parser, recogniser, judge, options.further)
+    critics, judge = train_helpers(heads, options.checkpoints, options.models, options.further)
+    train_generator(heads, options.checkpoints, options.models, critics, judge, options.further)
     parts = ("generator", "encoder", "segmentation-encoder", "parser", "attributes", "landmarks", "detector")
     edit_manifest(
         options.models,

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["backdrop", "erase", "photometric", "warp"]
+__all__ = ["backdrop", "erase", "photometric", "strands", "warp"]
 
 
 def uniform(count: int, low: float, high: float, *shape: int) -> Tensor:
@@ -64,6 +64,21 @@ def backdrop(x: Tensor, labels: Tensor, share: float = 0.35) -> Tensor:
     pieces, _, _ = warp(x.roll(1, 0), degrees=180, scale=(0.12, 0.5), shift=0.4)
     behind = ((labels == 0) & (torch.rand(len(x), 1, 1) < share)).float()
     return torch.lerp(x, pieces, F.avg_pool2d(behind[:, None], 3, 1, 1, count_include_pad=False))
+
+
+def strands(x: Tensor, labels: Tensor, hair: int, skin: int, share: float = 0.4) -> Tensor:
+    """On `share` of the heads `[N,3,H,W]`, hair of another colour, often nearly that of the skin, with strands: only they
+    then tell a fair fringe from the forehead. `hair` and `skin` are classes of the labels `[N,H,W]`."""
+    n, _, height, width = x.shape
+    here, theirs = ((labels == one)[:, None].float() for one in (hair, skin))
+    own, fair = ((x * one).sum((2, 3)) / one.sum((2, 3)).clamp(min=1) for one in (here, theirs))
+    wanted = fair + torch.randn(n, 1) * 0.2 + 0.08 * torch.randn(n, 3)
+    streaks = F.interpolate(torch.randn(n, 1, 6, 72), size=(height, width), mode="bicubic")
+    streaks, _, _ = warp(streaks, degrees=75, scale=(0.4, 1.0), shift=0.2)
+    coloured = wanted[..., None, None] + uniform(n, 0.4, 1.2) * (x - own[..., None, None])
+    coloured = coloured + uniform(n, 0.05, 0.3) * streaks
+    weight = F.avg_pool2d(here, 3, 1, 1) * (torch.rand(n, 1, 1, 1) < share)
+    return torch.lerp(x, coloured.clamp(-1, 1), weight)
 
 
 def warp(

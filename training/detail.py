@@ -3,7 +3,7 @@
 Everything up to 32 pixels is frozen, and so are the encoder and all codes: layout and identity stay. The blocks above
 see crops of the full resolution, because texture is local. Half of the codes are refined ones, as in use: what a code does
 not say can only be learned as a blur. The other half have one w in all layers, as random faces do, which otherwise get
-coloured eye sockets. There is no adversary: at this length of training it painted red eyes.
+coloured eye sockets. A discriminator of fine lightness asks for sharpness; one that saw colours painted red eyes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from styleid.networks.restyle import encode
 from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
+from .adversary import Sharpener
 from .data import Heads
 from .generator import identity_crop, shapes
 from .loop import FURTHER, Run, averaged, cosine, update_average
@@ -39,6 +40,7 @@ CROP = 16  # side of a crop in pixels of that block
 MARGIN = 8  # pixels at a crop's border that are wrong, for want of their neighbours
 WHOLE = 2  # every other step sees whole pictures, a quarter as many: crops have no true borders, and nobody in them
 RATE = 2e-3
+SHARP = 0.3  # length of the discriminator's gradient as a share of that of all else
 # Weights: of colours at a quarter and half the size and in full, of the parser's features, and of who it is.
 COLOURS, FEATURES, IDENTITY = (1.0, 0.5, 0.5), 1.5, 0.5
 
@@ -145,6 +147,7 @@ class DetailTrainer:
                 self.blocks.append(nn.ModuleList([block.up, block.conv, block.to_rgb]))
         self.blocks.requires_grad_(True)
         self.mean = averaged(self.blocks)
+        self.sharpener = Sharpener()
         self.optimiser = torch.optim.Adam(
             [
                 {"params": list(block.parameters()), "rate": RATE * (1 if block is self.blocks[-1] else 2 * FURTHER)}
@@ -155,7 +158,10 @@ class DetailTrainer:
 
     def train(self, steps: int, batch: int = 8) -> None:
         """Afterwards the generator holds the averaged blocks."""
-        state = {"blocks": self.blocks, "mean": self.mean, "optimiser": self.optimiser}
+        state = {
+            "blocks": self.blocks, "mean": self.mean, "optimiser": self.optimiser,
+            "discriminator": self.sharpener.discriminator, "optimiser_d": self.sharpener.optimiser,
+        }  # fmt: skip
         self.losses: dict[str, float] = {}
         run = Run("detail", self.folder, steps, state, lambda: self.losses, seed=self.seed)
         for step in run.steps():
@@ -174,11 +180,12 @@ class DetailTrainer:
         with torch.no_grad():
             x, rgb = self._lower(codes)
         if whole:
-            target, pictures = images, self._upper(x, rgb, codes)
+            target, made = images, self._upper(x, rgb, codes)
         else:
             x, rgb, target = self._cropped(x, rgb, images)
             inner = slice(MARGIN, -MARGIN)
-            target, pictures = target[:, :, inner, inner], self._upper(x, rgb, codes)[:, :, inner, inner]
+            target, made = target[:, :, inner, inner], self._upper(x, rgb, codes)[:, :, inner, inner]
+        pictures = made.detach().requires_grad_(True)
         with torch.no_grad():
             real = shapes(self.parser, target)
         like = feature_distance(shapes(self.parser, pictures), real)
@@ -190,9 +197,11 @@ class DetailTrainer:
             other = 1 - F.cosine_similarity(*map(self.recogniser, embedded)).mean()
             self.losses |= {"identity": other.item()}
             loss = loss + IDENTITY * other
+        wrong = self.sharpener.gradient(loss, pictures, SHARP)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        made.backward(wrong)
         self.optimiser.step()
+        self.sharpener.learn(target, made)
 
     def _lower(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Features and colours of the last frozen block."""

@@ -7,15 +7,22 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from styleid.faces.regions import HAIR, SKIN
+from styleid.family import resized
 from styleid.networks.unet import ParserConfig, UNetParser
 
-from .augment import backdrop, erase, photometric, warp
+from .augment import backdrop, erase, photometric, strands, warp
 from .data import Heads
 from .loop import FURTHER, Run, averaged, cosine, update_average
 
 __all__ = ["evaluate_parser", "train_parser"]
 
-BATCH = 12
+BATCH = 10
+SIZES = (
+    192,
+    128,
+    192,
+)  # pixels a side, in turn: what the parser sees in use, and what the generator is trained on
 
 
 def class_weights(heads: Heads) -> torch.Tensor:
@@ -26,13 +33,16 @@ def class_weights(heads: Heads) -> torch.Tensor:
 
 @torch.no_grad()
 def evaluate_parser(net: UNetParser, heads: Heads, count: int = 240) -> dict[str, float]:
-    """Pixel accuracy and mean IoU over the classes that occur, on held-out identities."""
+    """Pixel accuracy and mean IoU over the classes that occur, on held-out identities at full size."""
     net.eval()
     confusion = torch.zeros(19 * 19)
     for start in range(0, count, 24):
         index = heads.held_out[start : start + 24]
-        truth = heads.labels(index).long()
-        found = net((heads.images(index) + 1) / 2).argmax(1)
+        truth, images = (
+            heads.labels(index, heads.side).long(),
+            resized(heads.images(index, heads.side), net.input_size),
+        )
+        found = resized(net((images + 1) / 2), heads.side).argmax(1)
         confusion += torch.bincount((truth * 19 + found).flatten(), minlength=361).float()
     table = confusion.view(19, 19)
     union = table.sum(0) + table.sum(1) - table.diag()
@@ -53,10 +63,12 @@ def overlap_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 def train_parser(
     heads: Heads, folder: Path, *, steps: int = 3400, seed: int = 11, start: UNetParser | None = None
 ) -> UNetParser:
-    """Cross-entropy over classes weighted against their rarity, and overlap; inputs of 64 to 128 pixels."""
+    """Cross-entropy over classes weighted against their rarity, and overlap."""
     torch.manual_seed(seed)
     rate = 3e-3 * (FURTHER if start else 1)
-    net = (start or UNetParser(ParserConfig())).to(memory_format=torch.channels_last)
+    net = UNetParser(ParserConfig()).to(memory_format=torch.channels_last)
+    if start:
+        net.load_state_dict(start.state_dict())
     mean = averaged(net)
     optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.02)
     weights = class_weights(heads)
@@ -65,10 +77,11 @@ def train_parser(
     for step in run.steps():
         optimiser.param_groups[0]["lr"] = rate * cosine(step / steps)
         index = heads.draw(BATCH)
-        image, label = heads.mirrored(heads.images(index), heads.labels(index), torch.rand(BATCH) < 0.5)
-        size = 64 if step % 3 == 0 else 128
+        image, label = heads.images(index, heads.side), heads.labels(index, heads.side)
+        image, label = heads.mirrored(image, label, torch.rand(BATCH) < 0.5)
+        size = SIZES[step % len(SIZES)]
         image, label, _ = warp(image, degrees=12, scale=(0.85, 1.2), shift=0.05, labels=label, size=size)
-        image = erase(photometric(backdrop(image, label)), 0.1)
+        image = erase(photometric(strands(backdrop(image, label), label, HAIR, SKIN)), 0.1)
         net.train()
         logits = net(((image + 1) / 2).contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits, label.long(), weights) + overlap_loss(logits, label.long())

@@ -12,11 +12,11 @@ from scipy.spatial.transform import Rotation
 
 from ..errors import InputError
 
-__all__ = ["expression_measures", "gaze_yaw", "head_pose", "landmark_drift", "pose_drift"]
+__all__ = ["MEAN_FACE", "expression_measures", "gaze_yaw", "head_pose", "landmark_drift", "pose_drift"]
 
 # The five points on the mean head of ICT-FaceKit (USC ICT, MIT) in units of the eyes' distance: x to image right, y
 # down, z away from the camera.
-_MODEL = np.array(
+MEAN_FACE = np.array(
     [
         [-0.5, -0.521, 0.177],
         [0.5, -0.521, 0.177],
@@ -124,7 +124,7 @@ def _eye_open(labels: np.ndarray) -> float:
 
 
 def _rotations(points: np.ndarray) -> list[Rotation]:
-    model = _MODEL - _MODEL.mean(0)
+    model = MEAN_FACE - MEAN_FACE.mean(0)
     rotations = []
     for face in points:
         affine = np.linalg.lstsq(model, face - face.mean(0), rcond=None)[0].T  # [2, 3]

@@ -17,7 +17,7 @@ class ParserConfig:
 
     widths: tuple[int, ...] = (24, 48, 96, 128, 160)
     classes: int = 19
-    input_size: int = 128
+    input_size: int = 192
 
 
 def conv_block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import StyleIDError
-from ..metrics import attributes_preserved, identity_distance
+from ..errors import InputError, StyleIDError
+from ..metrics import attributes_preserved, identity_distance, pose_drift
 from ..pixel import masked_blend
 from ..privacy.goal import Goal
 from ..privacy.levels import Attempt
 from ..privacy.plan import Wish
 from ..privacy.reach import Probe
-from .face import Candidate, SourceFace, adapted, decode_attempt
+from .face import Candidate, SourceFace, adapted, decode_attempt, five_points
 
 if TYPE_CHECKING:
     from ..family import Family
@@ -129,7 +132,20 @@ class Prober:
         if self.wish is not None:
             confidences = dict(zip(self.family.attributes.names, now[0].tolist(), strict=True))
             shown["choice"], shown["unmet"], shown["lacking"] = self.wish.judge(confidences)
+            if math.isfinite(self.wish.turn):
+                shown["turn"] = self._turn(composite)
         return shown
+
+    def _turn(self, composite: Tensor) -> float:
+        """Degrees between the head poses of source and composite; infinite where landmarks span no face."""
+        try:
+            return float(pose_drift(self._landmarks, five_points(composite, self.family.landmarks))[0])
+        except InputError:
+            return math.inf
+
+    @cached_property
+    def _landmarks(self) -> np.ndarray:
+        return five_points(self.source.crop, self.family.landmarks)
 
 
 def guarded_reason(step: str, error: Exception) -> str:

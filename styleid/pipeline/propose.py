@@ -22,6 +22,8 @@ __all__ = ["CHOICES", "TARGETS", "kept_by_level", "proposals"]
 TARGETS, MORE = 5, 6
 # Random identities of which one is chosen by the attributes that its level keeps.
 CHOICES = 12
+# Degrees by which the head may turn, where a level keeps attributes.
+TURN = 3.0
 
 
 def proposals(prober: Prober, settings: Settings) -> Iterator[Candidate]:
@@ -42,7 +44,7 @@ def kept_by_level(source: SourceFace, settings: Settings) -> Wish | None:
         return None
     has = dict(zip(network.names, (source.attributes[0] >= 0.5).tolist(), strict=True))
     kept = {name: has[name] for name in settings.keeps if name in has}
-    return Wish(choices=(kept,), tries=CHOICES) if kept else None
+    return Wish(choices=(kept,), tries=CHOICES, turn=TURN) if kept else None
 
 
 def _ladder(prober: Prober, attempts: Sequence[Attempt], targets: range) -> Iterator[Probe]:
@@ -83,9 +85,9 @@ def _wished(prober: Prober, wish: Wish, attempts: Sequence[Attempt]) -> Iterator
         for probe in _ladder(prober, attempts[:1], range(target, target + 1)):
             if not probe.unmet:  # in haste; joined to the source as it will be, it may show something else
                 probe = prober.candidate(probe).probe
-            if probe.unmet or probe.choice or probe.lacking:
+            if probe.unmet or probe.choice or probe.lacking or probe.turn > wish.turn:
                 others.append(probe)
             else:
                 yield probe
-    yield from sorted(others, key=lambda probe: (len(probe.unmet), probe.choice, probe.lacking))
+    yield from sorted(others, key=lambda probe: (len(probe.unmet), probe.choice, probe.lacking, probe.turn))
     yield from _ladder(prober, attempts[1:], range(MORE * TARGETS))

@@ -105,7 +105,7 @@ def _match_channel(channel: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> 
 def _lab(target: np.ndarray, source: np.ndarray, inside: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     t, s = rgb2lab(target), rgb2lab(source)
     mean_t, mean_s = t[inside].mean(0), s[theirs].mean(0)
-    gain = np.clip(s[theirs].std(0) / np.maximum(t[inside].std(0), 1e-3), 0.25, 4.0)
+    gain = np.clip(s[theirs].std(0) / np.maximum(t[inside].std(0), 1e-3), 0.5, 2.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # colours outside sRGB are clipped, as wished
         return lab2rgb((t - mean_t) * gain + mean_s)

@@ -105,7 +105,7 @@ def _solved(
     coarse = _membrane(resize(values, (*half, 3), order=1, anti_aliasing=True), small, reach / 2)
     start = resize(coarse, values.shape, order=1)[inside]
     return np.stack(
-        [cg(system, right[:, c], x0=start[:, c], rtol=1e-4, maxiter=300)[0] for c in range(3)], -1
+        [cg(system, right[:, c], x0=start[:, c], rtol=1e-3, maxiter=300)[0] for c in range(3)], -1
     )
 
 

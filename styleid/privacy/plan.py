@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,12 +28,14 @@ class Wish:
         tries: random identities from which one is chosen.
         skip: random identities to pass over, because an earlier round has seen them.
         margin: confidences count as clear from 0.5 +- this on.
+        turn: degrees by which the head may turn.
     """
 
     choices: tuple[Mapping[str, bool], ...]
     tries: int
     skip: int = 0
     margin: float = 0.0
+    turn: float = math.inf
 
     def judge(self, confidences: Mapping[str, float]) -> tuple[int, tuple[str, ...], float]:
         """How a face answers the wish: which choice it comes nearest to, the attributes that are on the wrong side of

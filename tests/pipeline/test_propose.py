@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
+from styleid.metrics.geometry import MEAN_FACE
 from styleid.pipeline.face import look_at
 from styleid.pipeline.probe import Prober
 from styleid.pipeline.propose import proposals
@@ -86,6 +90,25 @@ def test_wanted_attributes_choose_among_identities(begin):
         first = next(proposals(prober, settings))
         fewest = min(answer(prober, asked, one)[0] for one in every[:6])
         assert answer(prober, asked, first)[0] == len(first.probe.unmet) == fewest
+
+
+def test_the_head_that_turns_least_comes_first(begin, monkeypatch):
+    """None turns by less than a hair, so all identities are compared."""
+
+    def tilted(crop, _):
+        turn = Rotation.from_rotvec([0, 0, 20 * float(crop.mean())]).as_matrix()
+        return 30 * (MEAN_FACE @ turn)[:, :2] + 48
+
+    monkeypatch.setattr("styleid.pipeline.probe.five_points", tilted)
+    attempts = (replace(LADDERS["layers"][-1], composite="feather"),)
+    turns = [one.probe.turn for one in proposals(*begin(wish({}, tries=4, turn=1e-6), attempts=attempts))]
+    assert len(turns) == 4 and turns == sorted(turns) and 0 < turns[0] < turns[-1]
+
+
+def test_landmarks_that_span_no_face_count_as_turned(begin, monkeypatch):
+    monkeypatch.setattr("styleid.pipeline.probe.five_points", lambda *_: np.zeros((5, 2)))
+    prober, settings = begin(wish({}, tries=1, turn=3.0))
+    assert next(proposals(prober, settings)).probe.turn == math.inf
 
 
 def test_identities_that_were_seen_are_passed_over(begin):

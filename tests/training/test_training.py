@@ -9,15 +9,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from styleid.networks.heads import AttributeConfig, AttributeNet
+from styleid.networks.heads import AttributeConfig, AttributeNet, LandmarkConfig, LandmarkNet
 from styleid.networks.irse import IRSE, IRSEConfig
 from styleid.networks.psp import EncoderConfig, build_encoder
 from styleid.networks.stylegan2 import Generator, GeneratorConfig
 from styleid.networks.unet import ParserConfig, UNetParser
-from training.augment import backdrop, erase, photometric, warp
+from training.adversary import Sharpener
+from training.augment import backdrop, erase, photometric, strands, warp
 from training.data import PERSON, Heads
 from training.detail import DetailTrainer, extended, fitted_codes, flat_codes, grown
-from training.encoder import looking_again, train_together
+from training.encoder import Critics, looking_again, train_together
 from training.generator import AutoencoderTrainer, Stage, identity_crop, with_partners
 from training.loop import Run, cosine
 from training.mapping import fit_mapping, move_origin, normal_mapping
@@ -113,6 +114,39 @@ def test_another_backdrop_leaves_the_head(heads: Heads) -> None:
     assert torch.equal(behind[..., 41:], images[..., 41:])
     assert (behind - images)[..., :39].abs().mean() > 0.1
     assert torch.equal(backdrop(images, labels, share=0.0), images)
+
+
+def test_strands_change_hair_alone(heads: Heads) -> None:
+    torch.manual_seed(0)
+    images, labels = heads.images(np.arange(4)), torch.ones(4, 128, 128, dtype=torch.uint8)
+    labels[:, :40] = 13
+    fair = strands(images, labels, 13, 1, share=1.0)
+    assert torch.equal(fair[:, :, 41:], images[:, :, 41:])
+    assert (fair - images)[:, :, :39].abs().mean() > 0.1
+    assert torch.equal(strands(images, labels, 13, 1, share=0.0), images)
+
+
+def test_a_sharpener_asks_for_lightness_and_no_colour() -> None:
+    """As much as all else asks for, times a share."""
+    torch.manual_seed(0)
+    pictures = torch.rand(2, 3, 32, 32, requires_grad=True)
+    sharpener = Sharpener()
+    wrong = sharpener.gradient(pictures.square().mean(), pictures, 0.0)
+    torch.testing.assert_close(wrong, 2 * pictures.detach() / pictures.numel())
+    more = sharpener.gradient(pictures.square().mean(), pictures, 0.5) - wrong
+    torch.testing.assert_close(more.flatten(1).norm(dim=1), 0.5 * wrong.flatten(1).norm(dim=1))
+    torch.testing.assert_close(more, more.mean(1, keepdim=True).expand_as(more))
+
+
+def test_a_sharpener_learns_what_blurred_pictures_lack() -> None:
+    torch.manual_seed(0)
+    sharpener = Sharpener(rate=2e-3)
+    for _ in range(40):
+        real = torch.rand(8, 3, 32, 32)
+        sharpener.learn(real, F.avg_pool2d(real, 5, 1, 2))
+    real = torch.rand(8, 3, 32, 32)
+    sharp, soft = (sharpener.discriminator(x)[0].mean() for x in (real, F.avg_pool2d(real, 5, 1, 2)))
+    assert sharp > soft + 0.5
 
 
 def test_identity_crop_takes_the_inner_face() -> None:
@@ -310,9 +344,16 @@ def test_encoder_and_generator_learn_together(heads: Heads, tmp_path: Path) -> N
     before = {name: value.clone() for name, value in generator.state_dict().items()}
     parser = UNetParser(ParserConfig(widths=(4, 8, 8, 8, 8)))
     recogniser = IRSE(IRSEConfig(units=(1, 1, 1, 1), widths=(16, 16, 16, 16), input_size=32))
-    generator, encoder = train_together(
-        heads, generator, encoder, parser, recogniser, [4, 5], tmp_path, steps=6
+    landmarks = LandmarkNet(
+        LandmarkConfig(units=(1, 1, 1, 1), widths=(16, 16, 16, 16), input_size=32, hidden=8)
     )
+    attributes = AttributeNet(
+        AttributeConfig(
+            names=heads.names, units=(1, 1, 1, 1), widths=(16, 16, 16, 16), input_size=32, hidden=8
+        )
+    )
+    critics = Critics(parser, recogniser, landmarks, attributes)
+    generator, encoder = train_together(heads, generator, encoder, critics, [4, 5], tmp_path, steps=6)
     assert encoder.config.input_nc == 6
     assert bool(encoder.state_dict()["input_layer.0.weight"][:, 12:].any())
     moved = {name for name, value in generator.state_dict().items() if not torch.equal(value, before[name])}
