@@ -14,16 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleid.faces.camera import affine_camera
 from styleid.faces.regions import EARS, FACE_CLASSES, GLASSES
 from styleid.family import resized
 from styleid.latent import swap_layers
 from styleid.latent.refine import feature_distance
-from styleid.metrics.geometry import MEAN_FACE
 from styleid.networks.heads import AttributeNet, LandmarkNet
 from styleid.networks.irse import IRSE
 from styleid.networks.psp import Encoder, LastLayerEncoder
@@ -52,15 +51,14 @@ RATE, GENERATOR_RATE = 8e-4, 5e-4
 FLAT = 2  # samples of a last look that are decoded with one w in all layers: every layer is to understand it
 # Weights: of the parser's features, of who it is by the recogniser, and of how far the layers' codes lie apart.
 SHAPES, IDENTITY, APART = 2.5, 1.0, 0.003
-# Weights after a swap: of what is to stay, of the person that is to come, and of the one that is to go.
+# Weights after a swap: of what is to stay where the person does, of what is around the face of another one, of the person
+# that is to come, and of the one that is to go.
 KEPT, AROUND, COMES, GOES = 0.7, 0.5, 0.7, 0.35
 # Weights at the last look: of how the head is turned, and of what the picture shows that is not the person.
 TURN, SHOWS = 1.0, 0.1
 SHOWN = ("Smiling", "Mouth_Slightly_Open", "Eyeglasses", "Wearing_Hat", "Bald", "Bangs", "No_Beard")
 # The discriminator's gradient at the pictures, as a share of that of all else, and the steps after which it counts in full.
-SHARP, SHARP_AFTER = 0.3, 200
-# Where the landmark net looks in an aligned crop, as shares of its side.
-LOOSE = (slice(31 / 128, 1.0), slice(1 / 8, 7 / 8))
+SHARP, SHARP_AFTER = 0.15, 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,15 +77,6 @@ class Critics:
     def identity(self, pictures: Tensor) -> Tensor:
         """Embeddings `[N,512]`."""
         return self.recogniser(identity_crop(pictures.clamp(-1.2, 1.2), self.recogniser.input_size))
-
-    def camera(self, pictures: Tensor) -> Tensor:
-        """Affine cameras `[N,3,2]` of unit size in which a mean face has the landmarks of the pictures' faces."""
-        side, (rows, columns) = pictures.shape[-1], LOOSE
-        rows, columns = (slice(round(one.start * side), round(one.stop * side)) for one in (rows, columns))
-        points, _ = self.landmarks.raw(resized(pictures[..., rows, columns], self.landmarks.input_size))
-        model = torch.from_numpy(np.linalg.pinv(MEAN_FACE - MEAN_FACE.mean(0))).to(points)  # [3, 5]
-        camera = model @ (points - points.mean(1, keepdim=True))
-        return camera / camera.detach().square().sum((1, 2), keepdim=True).sqrt()
 
     def shown(self, pictures: Tensor) -> Tensor:
         """Logits `[N,A]` of what the pictures show that is not the person, as far as the attribute net knows it."""
@@ -198,7 +187,10 @@ class _Batch:
         self.shown = heads.attributes(index)[:, [heads.names.index(name) for name in critics.names]]
         with torch.no_grad():
             self.features = shapes(critics.parser, self.target)
-            self.identity, self.camera = critics.identity(self.target), critics.camera(self.target)
+            self.identity, self.camera = (
+                critics.identity(self.target),
+                affine_camera(critics.landmarks, self.target),
+            )
 
     def loss(self, pictures: Tensor) -> Tensor:
         """Of reconstructions of all."""
@@ -211,7 +203,7 @@ class _Batch:
         second = slice(1, None, 2)
         loss = pictures.new_zeros(())
         for found, of in ((pictures, slice(None)), (other, second)):
-            loss = loss + TURN * (self.critics.camera(found) - self.camera[of]).abs().mean()
+            loss = loss + TURN * (affine_camera(self.critics.landmarks, found) - self.camera[of]).abs().mean()
             shown = F.binary_cross_entropy_with_logits(self.critics.shown(found), self.shown[of])
             loss = loss + SHOWS * shown
         around = self.around[second]

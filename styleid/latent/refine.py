@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError, StyleIDError
+from ..faces.camera import affine_camera
 from ..family import planes, resized
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _SIDE = 256  # pictures are compared at this size at most
 _POOLS = (1, 2, 4, 8)
 _RATE, _NEAR = 0.2, 0.02
 _SHAPES = 3.0  # weight of what the parser sees
+_TURN = 2.0  # weight of how the head is turned
 
 
 def refinement(family: Family, steps: int | None) -> int:
@@ -56,10 +58,11 @@ def refine_codes(
 ) -> Tensor:
     """Codes `[N,L,512]` near `w_plus` whose pictures are nearer to the aligned crops `[N,S,S,3]` in 0..1.
 
-    Adam on the absolute difference of pictures averaged over 1, 2, 4 and 8 pixels, at 256 pixels at most, and on that of
-    the parser's features, which see shapes where the family has a parser, with a weight on staying near the encoder's
-    code; the best code on the way is kept. No recogniser takes part, so they can still judge the result. One face at a
-    time; each step is a forward and a backward pass of the generator. `progress(done, total)` counts steps.
+    Adam on the absolute difference of pictures averaged over 1, 2, 4 and 8 pixels, at 256 pixels at most, on that of the
+    parser's features, which see shapes where the family has a parser, and on how the head is turned by its landmarks,
+    with a weight on staying near the encoder's code; the best code on the way is kept. No recogniser takes part, so they
+    can still judge the result. One face at a time; each step is a forward and a backward pass of the generator.
+    `progress(done, total)` counts steps.
 
     Raises InputError for anything but as many codes as crops, StyleIDError where the result is not finite.
     """
@@ -85,7 +88,7 @@ def _refine(family: Family, picture: Tensor, code: Tensor, steps: int, tick: Cal
     side = min(family.generator.size, _SIDE)
     wanted = resized(picture.clone(), side).to(weight.device) * 2 - 1
     with torch.no_grad():
-        shapes = _shapes(family, wanted)
+        shapes, camera = _shapes(family, wanted), affine_camera(family.landmarks, wanted)
     start = code.clone().to(weight.device, torch.float32)
     move = torch.zeros_like(start, requires_grad=True)
     optimiser = torch.optim.Adam([move], lr=_RATE, betas=(0.9, 0.99))
@@ -96,6 +99,7 @@ def _refine(family: Family, picture: Tensor, code: Tensor, steps: int, tick: Cal
         loss = sum(F.avg_pool2d(made - wanted, pool).abs().mean() for pool in _POOLS)
         if shapes:
             loss = loss + _SHAPES * feature_distance(_shapes(family, made), shapes)
+        loss = loss + _TURN * (affine_camera(family.landmarks, made) - camera).abs().mean()
         if (now := float(loss.detach())) < least:
             best, least = (start + move).detach(), now
         optimiser.zero_grad(set_to_none=True)
