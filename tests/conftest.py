@@ -57,7 +57,7 @@ def _networks() -> Family:
             judge=Recogniser(
                 "judge", MobileFaceNet(MobileFaceNetConfig(width=0.25, blocks=(1, 1, 1), input_size=32)), 0.2
             ),
-            parser=UNetParser(ParserConfig(widths=(8, 8, 8), input_size=32)),
+            parser=UNetParser(ParserConfig(widths=(8, 8, 8), input_size=32, feature_size=32)),
             attributes=AttributeNet(AttributeConfig(names=("Male", "Smiling", "Young"), hidden=16, **body)),
             landmarks=LandmarkNet(LandmarkConfig(hidden=16, **body)),
             detector=FaceDetector(DetectorConfig(widths=(8, 8, 8, 8))),

@@ -117,11 +117,11 @@ def feature_distance(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
 
 
 def _shapes(family: Family, pictures: Tensor) -> list[Tensor]:
-    """The parser's features of pictures `[1,3,S,S]` in [-1, 1]; none without a parser."""
-    if family.parser is None:
+    """The parser's features of pictures `[1,3,S,S]` in [-1, 1]; none without a parser that shows them."""
+    if not hasattr(family.parser, "features"):
         return []
     weight = next(family.parser.parameters())
-    seen = resized((pictures + 1) / 2, family.parser.input_size)
+    seen = resized((pictures + 1) / 2, family.parser.feature_size)
     return family.parser.features(seen.to(weight.dtype))
 
 

@@ -146,7 +146,7 @@ class BiSeNet(nn.Module):
     def __init__(self, config: BiSeNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.input_size = config.input_size
+        self.input_size = self.feature_size = config.input_size
         self.cp = ContextPath(config.widths, config.context)
         fused = config.widths[1] + config.context
         self.ffm = FeatureFusion(fused, fused)

@@ -13,11 +13,13 @@ __all__ = ["ParserConfig", "UNetParser"]
 
 @dataclass(frozen=True, kw_only=True)
 class ParserConfig:
-    """`widths` channels at full, half, quarter, eighth and sixteenth resolution."""
+    """`widths` channels at full, half, quarter, eighth and sixteenth resolution; `feature_size` is the size at which the
+    features of pictures are compared: that of the pictures that generators were trained on."""
 
     widths: tuple[int, ...] = (24, 48, 96, 128, 160)
     classes: int = 19
     input_size: int = 192
+    feature_size: int = 128
 
 
 def conv_block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -32,7 +34,7 @@ class UNetParser(nn.Module):
     def __init__(self, config: ParserConfig) -> None:
         super().__init__()
         self.config = config
-        self.input_size = config.input_size
+        self.input_size, self.feature_size = config.input_size, config.feature_size
         widths = config.widths
         self.down = nn.ModuleList([conv_block(3, widths[0])])
         self.up = nn.ModuleList()

@@ -44,13 +44,24 @@ def test_shapes_come_nearer_where_a_parser_sees_them(tiny_family, faces, kind) -
     sees, blind = replace(tiny_family, parser=parser), replace(tiny_family, parser=None)
 
     def apart(codes) -> torch.Tensor:
-        pictures = (resized(x.movedim(-1, 1), parser.input_size) for x in (crops, tiny_family.decode(codes)))
+        pictures = (
+            resized(x.movedim(-1, 1), parser.feature_size) for x in (crops, tiny_family.decode(codes))
+        )
         with torch.no_grad():
             return feature_distance(*map(parser.features, pictures))
 
     seen, unseen = (refine_codes(family, crops, codes, steps=20) for family in (sees, blind))
     assert apart(seen) < apart(unseen)
     assert apart(seen) < apart(codes)
+
+
+def test_a_parser_that_shows_no_features_takes_no_part(tiny_family, faces) -> None:
+    crops, codes = faces
+    without, silent = (
+        refine_codes(replace(tiny_family, parser=parser), crops, codes, steps=2)
+        for parser in (None, torch.nn.Conv2d(3, 19, 1))
+    )
+    assert torch.equal(without, silent)
 
 
 def test_a_face_does_not_depend_on_the_others(tiny_family, faces) -> None:
