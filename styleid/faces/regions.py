@@ -79,12 +79,21 @@ def _eyes_nose_mouth(labels: np.ndarray) -> np.ndarray:
 
 
 def _face(labels: np.ndarray) -> np.ndarray:
-    """Skin and everything on it: no ears, neck or hair."""
+    """Skin and everything on it: no ears, neck or hair, and no fringe or hat over the forehead."""
     # Specks and thin bridges are mistakes on hair and hat, and would pull the hull over them.
     skin = _largest(_open(np.isin(labels, FACE_CLASSES), 0.03)) | _core(len(labels))
     closed = _close(skin, 0.10) | _eyes_nose_mouth(labels)
     # Hair falling over the cheek leaves a bay; the hull fills it as far as the face goes around it.
-    return _grow(_hull(closed) & _grow(closed, 0.06), _GROWTH)
+    return _grow(_hull(closed) & _grow(closed, 0.06), _GROWTH) & ~_fringe(labels)
+
+
+def _fringe(labels: np.ndarray) -> np.ndarray:
+    """Hair and hats above brows and eyes, in one piece with those around the face."""
+    eyes = np.isin(labels, (*EYES, *BROWS)) & _near(len(labels), _EYES_AT, 0.09)
+    line = np.nonzero(eyes.any(1))[0].min() if eyes.any() else round(_EYES_AT[0][1] * len(labels))
+    over = _outermost(_open(np.isin(labels, (HAIR, HAT)), 0.01))
+    over[line:] = False
+    return over & ~_grow(np.isin(labels, FACE_CLASSES), _RIM)
 
 
 def _on_the_head(mask: np.ndarray, labels: np.ndarray, area: str) -> np.ndarray:
@@ -172,6 +181,14 @@ def _close(mask: np.ndarray, share: float) -> np.ndarray:
 
 def _hull(mask: np.ndarray) -> np.ndarray:
     return convex_hull_image(mask) if mask.sum() > 2 else mask
+
+
+def _outermost(mask: np.ndarray) -> np.ndarray:
+    """The connected component with the most pixels off the canonical face; none where all lie on it."""
+    components, count = ndimage.label(mask)
+    outside = np.bincount(components[~_core(len(mask))], minlength=count + 1)
+    outside[0] = 0
+    return (components == outside.argmax()) & bool(outside.any())
 
 
 def _largest(mask: np.ndarray) -> np.ndarray:

@@ -70,6 +70,28 @@ def test_face_leaves_out_most_of_hair_ears_and_neck() -> None:
         assert mask[labels == label].mean() < 0.65
 
 
+@pytest.mark.parametrize("label", [13, 14])
+def test_a_fringe_or_hat_over_the_forehead_stays(label: int) -> None:
+    labels = head()
+    forehead = labels.clone()
+    forehead[:, round(0.36 * S) :] = 0
+    labels[forehead > 0] = label
+    mask = area("face", labels)
+    assert not mask[: round(0.34 * S)].any()
+    assert mask[np.isin(labels[0].numpy(), (1, 2, 4, 5, 6, 7, 11, 12))].all()
+
+
+def test_what_a_mistaken_parser_calls_hair_is_replaced() -> None:
+    """A stain on the forehead hangs together with no hair; below the brows nothing counts as a fringe."""
+    labels = head()
+    labels[0, round(0.3 * S) : round(0.38 * S), round(0.45 * S) : round(0.55 * S)] = 13
+    assert (area("face", labels) == area("face")).all()
+    labels = head()
+    labels[0, : round(0.7 * S), round(0.62 * S) :] = 13
+    found = area("face", labels)
+    assert found[round(0.5 * S) : round(0.7 * S), round(0.62 * S) : round(0.7 * S)].all()
+
+
 def test_a_turned_heads_surroundings_stay() -> None:
     """The far eye is behind the nose, and where it usually is there is a wall."""
     labels = head()
