@@ -79,20 +79,22 @@ def _eyes_nose_mouth(labels: np.ndarray) -> np.ndarray:
 
 
 def _face(labels: np.ndarray) -> np.ndarray:
-    """Skin and everything on it: no ears, neck or hair, and no fringe or hat over the forehead."""
+    """Skin and everything on it: no ears, neck or hair, whether beside it or over the forehead."""
     # Specks and thin bridges are mistakes on hair and hat, and would pull the hull over them.
     skin = _largest(_open(np.isin(labels, FACE_CLASSES), 0.03)) | _core(len(labels))
-    closed = _close(skin, 0.10) | _eyes_nose_mouth(labels)
+    inner = _eyes_nose_mouth(labels)
+    closed = _close(skin, 0.10) | inner
     # Hair falling over the cheek leaves a bay; the hull fills it as far as the face goes around it.
-    return _grow(_hull(closed) & _grow(closed, 0.06), _GROWTH) & ~_fringe(labels)
+    whole = _grow(_hull(closed) & _grow(closed, 0.06), _GROWTH)
+    return _open(whole & ~_hair_around(labels), 0.02) | inner
 
 
-def _fringe(labels: np.ndarray) -> np.ndarray:
-    """Hair and hats above brows and eyes, in one piece with those around the face."""
+def _hair_around(labels: np.ndarray) -> np.ndarray:
+    """Hair and hats above the brows or beside the inner face, in one piece with those around it."""
     eyes = np.isin(labels, (*EYES, *BROWS)) & _near(len(labels), _EYES_AT, 0.09)
     line = np.nonzero(eyes.any(1))[0].min() if eyes.any() else round(_EYES_AT[0][1] * len(labels))
-    over = _outermost(_open(np.isin(labels, (HAIR, HAT)), 0.01))
-    over[line:] = False
+    over = _outermost(_open(np.isin(labels, (HAIR, HAT)), 0.02))
+    over[line:] &= ~_core(len(labels))[line:]
     return over & ~_grow(np.isin(labels, FACE_CLASSES), _RIM)
 
 
