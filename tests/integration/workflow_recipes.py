@@ -20,7 +20,7 @@ def low_channel_swap(recipe: Recipe) -> None:
     )
     codes = recipe.add("StyleIDEncodeToWPlus", 1, models=models["models"], crops=faces["crops"])
     identity = recipe.add("StyleIDRandomIdentity", 1, models=models["models"], one_per_face=codes["codes"])
-    channels = recipe.add("StyleIDChannelMask", 1, models=models["models"], share=0.4)
+    channels = recipe.add("StyleIDChannelMask", 1, models=models["models"], share=0.8)
     _, region = area_of(recipe, 1, models, faces, "face")
     swapped = recipe.add(
         "StyleIDSwapChannels",
