@@ -50,7 +50,13 @@ def low_reach_target(recipe: Recipe) -> None:
         "rate* in *Reach Privacy Target*, and name the recognisers that must be fooled.",
     )
     found = recipe.add(
-        "StyleIDReachPrivacyTarget", 1, width=380, models=models["models"], crops=faces["crops"]
+        "StyleIDReachPrivacyTarget",
+        1,
+        width=380,
+        models=models["models"],
+        crops=faces["crops"],
+        target="distance",
+        value=1.25,
     )
     recipe.add(
         "PreviewAny",
