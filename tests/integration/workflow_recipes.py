@@ -56,7 +56,7 @@ def low_reach_target(recipe: Recipe) -> None:
         models=models["models"],
         crops=faces["crops"],
         target="distance",
-        value=1.25,
+        value=1.15,
     )
     recipe.add(
         "PreviewAny",
@@ -245,7 +245,7 @@ def medium_masked_identity(recipe: Recipe) -> None:
         area="face",
     )
     target = recipe.add("StyleIDRandomTargetFromMask", 1, models=models["models"], labels=labels["labels"])
-    grown = recipe.add("GrowMask", 2, mask=region["area"], expand=12, tapered_corners=True)
+    grown = recipe.add("GrowMask", 2, mask=region["area"], expand=24, tapered_corners=True)
     blend = recipe.add(
         "StyleIDMaskedIdentityBlend",
         2,
