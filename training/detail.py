@@ -40,7 +40,6 @@ CROP = 16  # side of a crop in pixels of that block
 MARGIN = 8  # pixels at a crop's border that are wrong, for want of their neighbours
 WHOLE = 2  # every other step sees whole pictures, a quarter as many: crops have no true borders, and nobody in them
 RATE = 2e-3
-SHARP = 0.3  # length of the discriminator's gradient as a share of that of all else
 # Weights: of colours at a quarter and half the size and in full, of the parser's features, and of who it is.
 COLOURS, FEATURES, IDENTITY = (1.0, 0.5, 0.5), 1.5, 0.5
 
@@ -197,7 +196,7 @@ class DetailTrainer:
             other = 1 - F.cosine_similarity(*map(self.recogniser, embedded)).mean()
             self.losses |= {"identity": other.item()}
             loss = loss + IDENTITY * other
-        wrong = self.sharpener.gradient(loss, pictures, SHARP)
+        wrong = self.sharpener.gradient(loss, pictures)
         self.optimiser.zero_grad(set_to_none=True)
         made.backward(wrong)
         self.optimiser.step()

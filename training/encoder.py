@@ -30,7 +30,7 @@ from styleid.networks.restyle import STEPS
 from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
-from .adversary import Sharpener
+from .adversary import SHARP, Sharpener
 from .data import SIDE, Heads
 from .evaluate import evaluate_autoencoder
 from .generator import (
@@ -57,8 +57,7 @@ KEPT, AROUND, COMES, GOES = 0.7, 0.5, 0.7, 0.35
 # Weights at the last look: of how the head is turned, and of what the picture shows that is not the person.
 TURN, SHOWS = 1.0, 0.1
 SHOWN = ("Smiling", "Mouth_Slightly_Open", "Eyeglasses", "Wearing_Hat", "Bald", "Bangs", "No_Beard")
-# The discriminator's gradient at the pictures, as a share of that of all else, and the steps after which it counts in full.
-SHARP, SHARP_AFTER = 0.15, 200
+SHARP_AFTER = 200  # steps after which the discriminator counts in full
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,10 +145,8 @@ def train_together(
         used = codes
         if look == STEPS - 1:
             donor = torch.arange(0, BATCH, 2).roll(1)
-            same, other = (
-                swap_layers(codes[::2], base[1::2], layers),
-                swap_layers(codes[1::2], base[donor], layers),
-            )
+            same = swap_layers(codes[::2], base[1::2], layers)
+            other = swap_layers(codes[1::2], base[donor], layers)
             used = torch.cat([base[:FLAT], codes[FLAT:], same, other])
         made = generator.synthesis(used, noise="none", size=side)
         pictures = made.detach().requires_grad_(True)
@@ -186,11 +183,8 @@ class _Batch:
         self.around = (~torch.isin(labels, labels.new_tensor(inner)))[:, None].float()
         self.shown = heads.attributes(index)[:, [heads.names.index(name) for name in critics.names]]
         with torch.no_grad():
-            self.features = shapes(critics.parser, self.target)
-            self.identity, self.camera = (
-                critics.identity(self.target),
-                affine_camera(critics.landmarks, self.target),
-            )
+            self.features, self.identity = shapes(critics.parser, self.target), critics.identity(self.target)
+            self.camera = affine_camera(critics.landmarks, self.target)
 
     def loss(self, pictures: Tensor) -> Tensor:
         """Of reconstructions of all."""

@@ -18,11 +18,8 @@ from .loop import FURTHER, Run, averaged, cosine, update_average
 __all__ = ["evaluate_parser", "train_parser"]
 
 BATCH = 10
-SIZES = (
-    192,
-    128,
-    192,
-)  # pixels a side, in turn: what the parser sees in use, and what the generator is trained on
+# Pixels a side, in turn: what the parser sees in use, and what the generator is trained on.
+SIZES = (192, 128, 192)
 
 
 def class_weights(heads: Heads) -> torch.Tensor:
@@ -38,10 +35,8 @@ def evaluate_parser(net: UNetParser, heads: Heads, count: int = 240) -> dict[str
     confusion = torch.zeros(19 * 19)
     for start in range(0, count, 24):
         index = heads.held_out[start : start + 24]
-        truth, images = (
-            heads.labels(index, heads.side).long(),
-            resized(heads.images(index, heads.side), net.input_size),
-        )
+        truth = heads.labels(index, heads.side).long()
+        images = resized(heads.images(index, heads.side), net.input_size)
         found = resized(net((images + 1) / 2), heads.side).argmax(1)
         confusion += torch.bincount((truth * 19 + found).flatten(), minlength=361).float()
     table = confusion.view(19, 19)

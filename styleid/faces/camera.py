@@ -14,6 +14,8 @@ __all__ = ["affine_camera"]
 
 # Where the landmark net looks in an aligned crop, rows and columns as shares of its side.
 _LOOSE = (slice(31 / 128, 1.0), slice(1 / 8, 7 / 8))
+# Least squares: landmarks [5, 2] around their mean to the camera [3, 2].
+_FIT = torch.from_numpy(np.linalg.pinv(MEAN_FACE - MEAN_FACE.mean(0)))  # [3, 5]
 
 
 def affine_camera(landmark_net: LandmarkNet, pictures: Tensor) -> Tensor:
@@ -24,6 +26,5 @@ def affine_camera(landmark_net: LandmarkNet, pictures: Tensor) -> Tensor:
     loose = resized(pictures[..., rows, columns], landmark_net.input_size)
     points, _ = landmark_net.raw(loose.to(next(landmark_net.parameters())))
     points = points.to(pictures)
-    model = torch.from_numpy(np.linalg.pinv(MEAN_FACE - MEAN_FACE.mean(0))).to(points)  # [3, 5]
-    camera = model @ (points - points.mean(1, keepdim=True))
+    camera = _FIT.to(points) @ (points - points.mean(1, keepdim=True))
     return camera / camera.detach().square().sum((1, 2), keepdim=True).sqrt()

@@ -83,6 +83,8 @@ class Prober:
             crop = masked_blend(self.source.crop, crop, inside, match="none", composite=join)
         composite = torch.lerp(self.source.crop, crop, mask[..., None])
         measured = self._measure(probe.attempt, probe.target, decoded, composite)
+        if self.wish is not None and math.isfinite(self.wish.turn):
+            measured = replace(measured, turn=self._turn(composite))
         return Candidate(measured, crop, mask, decoded.raw, composite)
 
     def forget(self) -> None:
@@ -132,8 +134,6 @@ class Prober:
         if self.wish is not None:
             confidences = dict(zip(self.family.attributes.names, now[0].tolist(), strict=True))
             shown["choice"], shown["unmet"], shown["lacking"] = self.wish.judge(confidences)
-            if math.isfinite(self.wish.turn):
-                shown["turn"] = self._turn(composite)
         return shown
 
     def _turn(self, composite: Tensor) -> float:
