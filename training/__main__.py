@@ -1,8 +1,9 @@
 """`python -m training --cache CACHE --checkpoints DIR`: train every network of the embedded family and export it.
 
 Runs on a CPU or a GPU. Every part resumes from its checkpoint; a part whose checkpoint is complete is only evaluated. The
-shards are made by `python -m training.render`, the face detector's heads by `python -m training.render --wide`. With
-`--further` the networks in `models/` are trained on, at a quarter of the rates, generator and encoder at the full one.
+shards are made by `python -m training.render`, the same pictures with other persons' faces with `--exchanged`, the face
+detector's heads with `--wide`. With `--further` the networks in `models/` are trained on, at a quarter of the rates,
+generator and encoder at the full one.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from styleid.networks.irse import IRSE
 from styleid.networks.mobilefacenet import MobileFaceNet
 
 from .data import Heads, pack
-from .detail import DetailTrainer, extended, fitted_codes, flat_codes, grown
+from .detail import extended, grown, train_detail
 from .detector import evaluate_detector, train_detector
 from .encoder import Critics, train_together
-from .evaluate import evaluate_autoencoder, likeness_of_random_faces
+from .evaluate import evaluate_autoencoder, evaluate_swap, likeness_of_random_faces
 from .export import Entry, edit_manifest, export, rounded
 from .generator import AutoencoderTrainer, Stage
 from .mapping import fit_mapping
@@ -35,13 +36,15 @@ from .segmentation import evaluate_segmentation, train_segmentation
 from .swapper import swapper_embedded
 
 STAGES = (Stage(size=64, steps=2290, batch=12, gates=False), Stage(size=128, steps=3650, batch=8, gates=True))
-DETAIL_STEPS = 1300
 CROP = "FFHQ-aligned RGB crop"
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--shards", type=Path, help="folder of rendered shards; packed into the cache first")
+    parser.add_argument(
+        "--exchanged", type=Path, help="folder of the same shards, rendered with --exchanged; packed too"
+    )
     parser.add_argument("--cache", type=Path, required=True, help="folder of the packed arrays")
     parser.add_argument(
         "--wide", type=Path, help="folder of the shards rendered with --wide; trains the detector"
@@ -118,7 +121,13 @@ def train_face_detector(heads: TurnedHeads, folder: Path, models: Path) -> None:
 
 
 def train_generator(
-    heads: Heads, folder: Path, models: Path, critics: Critics, judge: MobileFaceNet, further: bool
+    heads: Heads,
+    exchanged: Heads,
+    folder: Path,
+    models: Path,
+    critics: Critics,
+    judge: MobileFaceNet,
+    further: bool,
 ) -> None:
     parser = critics.parser
     if further:
@@ -130,20 +139,19 @@ def train_generator(
         trainer.train(STAGES)
         generator, encoder, segmentation = trainer.mean_generator.eval(), trainer.mean_encoder.eval(), None
         layers = trainer.identity_layers()
-    generator, encoder = train_together(heads, generator, encoder, critics, layers, folder)
-    index, codes = fitted_codes(heads, generator, encoder, parser, folder)
+    generator, encoder = train_together(heads, exchanged, generator, encoder, critics, layers, folder)
     if generator.size < heads.side:
         generator = grown(generator)
         encoder = extended(encoder, generator.num_layers)
         segmentation = segmentation and extended(segmentation, generator.num_layers)
-    pairs = ((index, codes), flat_codes(heads, generator, encoder))
-    DetailTrainer(heads, pairs, generator, parser, critics.recogniser, folder).train(DETAIL_STEPS)
+    generator = train_detail(heads, exchanged, generator, encoder, parser, layers, folder)
     segmentation = train_segmentation(heads, generator, encoder, parser, folder, start=segmentation)
     for network in (generator, encoder, segmentation):
         rounded(network)
     fit_mapping(heads, generator, encoder, [segmentation])
     rounded(generator)
     figures = evaluate_autoencoder(generator, encoder, judge, heads)
+    figures |= evaluate_swap(generator, encoder, judge, heads, exchanged, layers)
     likeness = {"judge_cosine_between_random_faces": likeness_of_random_faces(generator, judge)}
     for name, kind, net, text, measured in (
         ("generator", "stylegan2", generator, "W+ codes [N, L, 512]", figures | likeness),
@@ -173,9 +181,12 @@ def main() -> None:
     torch.set_flush_denormal(True)
     if options.shards:
         pack(options.shards, options.cache)
-    heads = Heads.open(options.cache)
+    swapped = options.cache / "exchanged"
+    if options.exchanged:
+        pack(options.exchanged, swapped)
+    heads, exchanged = Heads.open(options.cache), Heads.open(swapped)
     critics, judge = train_helpers(heads, options.checkpoints, options.models, options.further)
-    train_generator(heads, options.checkpoints, options.models, critics, judge, options.further)
+    train_generator(heads, exchanged, options.checkpoints, options.models, critics, judge, options.further)
     parts = ("generator", "encoder", "segmentation-encoder", "parser", "attributes", "landmarks", "detector")
     edit_manifest(
         options.models,

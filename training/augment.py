@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["backdrop", "erase", "photometric", "strands", "warp"]
+__all__ = ["backdrop", "erase", "photometric", "strands", "toned", "tones", "warp"]
 
 
 def uniform(count: int, low: float, high: float, *shape: int) -> Tensor:
@@ -33,6 +33,23 @@ def photometric(x: Tensor, strength: float = 1.0) -> Tensor:
     y = _degrade(y)
     noise = 0.06 * strength * torch.rand(n, 1, 1, 1) ** 2
     return (y + noise * torch.randn_like(y)).clamp(0, 1) * 2.0 - 1.0
+
+
+def tones(count: int) -> Tensor:
+    """`[N,5]`: random gamma, gains of red, green and blue, and saturation, as photographs have them; 1 for half of them."""
+    tone = torch.ones(count, 5)
+    tone[:, :1] = torch.exp(uniform(count, -0.3, 0.3, 1))
+    tone[:, 1:4] = torch.exp((0.12 * torch.randn(count, 3)).clamp(-0.25, 0.25))
+    tone[:, 4:] = uniform(count, 0.6, 1.4, 1) * (torch.rand(count, 1) > 0.2)
+    return torch.where(torch.rand(count, 1) < 0.5, tone, torch.ones(()))
+
+
+def toned(x: Tensor, tone: Tensor) -> Tensor:
+    """Pictures `[N,3,H,W]` in [-1, 1] with `tones`."""
+    gamma, gain, saturation = (one[..., None, None] for one in tone.split((1, 3, 1), 1))
+    y = ((x + 1) / 2).clamp_min(1e-4) ** gamma * gain
+    grey = y.mean(1, keepdim=True)
+    return (grey + (y - grey) * saturation).clamp(0, 1) * 2 - 1
 
 
 def _degrade(x: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ __all__ = ["HELD_OUT", "MIRRORED_LABELS", "PERSON", "SIDE", "VISIBLE", "Heads", 
 
 HELD_OUT = 120
 SIDE = 128  # pixels a side of the pictures that all networks but the generator's last block are trained on
-ARRAYS = ("img", "lab", "lm5", "att", "ident", "vec")
+ARRAYS = ("img", "lab", "lm5", "att", "ident", "donor", "vec")
 # Columns of the renderer's parameter vector that belong to the person and show in the picture: shape modes, sex,
 # weight, age, skin, hair and eye colour, brows, hairline (the columns between are texture seeds).
 PERSON = (*range(136), *range(139, 142))
@@ -54,14 +54,16 @@ def pack(shards: Path, out: Path) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Heads:
-    """Rendered heads of S pixels a side: `img` [N,S,S,3] u8, `lab` [N,S,S] u8, `lm5` [N,5,2] px, `att` [N,A],
-    `ident` [N], `vec` [N,296] all parameters of the picture, see `render.labels.parameter_vector`."""
+    """Rendered heads of S pixels a side: `img` [N,S,S,3] u8, `lab` [N,S,S] u8, `lm5` [N,5,2] px, `att` [N,A], `ident` [N]
+    the person, `donor` [N] whose face it is (somebody else's where faces were exchanged), `vec` [N,296] all parameters of
+    the picture, see `render.labels.parameter_vector`."""
 
     img: np.ndarray
     lab: np.ndarray
     lm5: np.ndarray
     att: np.ndarray
     ident: np.ndarray
+    donor: np.ndarray
     vec: np.ndarray
     names: tuple[str, ...]
     train: np.ndarray
@@ -123,6 +125,11 @@ class Heads:
         """The other pictures of the person in picture `index`."""
         near = np.arange(max(0, index - 16), min(len(self.ident), index + 17))
         return near[(self.ident[near] == self.ident[index]) & (near != index)]
+
+    def pictures_of(self, persons: np.ndarray) -> np.ndarray:
+        """One random picture of each person, by their numbers."""
+        pictures = [np.nonzero(self.ident == person)[0] for person in persons]
+        return np.array([some[int(torch.randint(len(some), (), device="cpu"))] for some in pictures])
 
     def mirrored(self, images: Tensor, labels: Tensor | None, flip: Tensor) -> tuple[Tensor, Tensor | None]:
         """Mirror the samples where `flip` [B] is true, labels with their sides exchanged."""

@@ -3,9 +3,10 @@
 Each batch is looked at as often as in use; every look is a step of training of its own, from the code of the look
 before. The weights that see the reconstruction begin at zero, so the first look begins as good as the encoder of one pass.
 
-After the last look the identity layers are swapped, as in use with one w for all of them: with another picture of the
-same person's nothing is to change, with somebody else's the person, and nothing around the face, and neither how the
-head is turned nor what it shows that is not the person. A discriminator asks all pictures to be as sharp as the heads.
+In the middle and after the last look the identity layers are swapped with another picture's, as in use with one w for all
+of them. What a swap is to give is known: the renderer makes the same picture with the other person's face, in the skin tone
+and the hair of the first; and if the picture is toned like a photograph, so is what it becomes. A discriminator asks all
+pictures to be as sharp as the heads.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleid.faces.camera import affine_camera
-from styleid.faces.regions import EARS, FACE_CLASSES, GLASSES
 from styleid.family import resized
 from styleid.latent import swap_layers
 from styleid.latent.refine import feature_distance
@@ -31,6 +32,7 @@ from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
 from .adversary import SHARP, Sharpener
+from .augment import toned, tones
 from .data import SIDE, Heads
 from .evaluate import evaluate_autoencoder
 from .generator import (
@@ -40,22 +42,21 @@ from .generator import (
     region_weights,
     shapes,
     synthesis_parameters,
-    with_partners,
 )
 from .loop import Run, averaged, cosine, update_average
 
 __all__ = ["Critics", "looking_again", "train_together"]
 
-BATCH = 8  # every second one another picture of the person before it
+BATCH = 8  # every second one a picture of the person whose face the one before it gets
 RATE, GENERATOR_RATE = 8e-4, 5e-4
 FLAT = 2  # samples of a last look that are decoded with one w in all layers: every layer is to understand it
 # Weights: of the parser's features, of who it is by the recogniser, and of how far the layers' codes lie apart.
 SHAPES, IDENTITY, APART = 2.5, 1.0, 0.003
-# Weights after a swap: of what is to stay where the person does, of what is around the face of another one, of the person
-# that is to come, and of the one that is to go.
-KEPT, AROUND, COMES, GOES = 0.7, 0.5, 0.7, 0.35
-# Weights at the last look: of how the head is turned, and of what the picture shows that is not the person.
-TURN, SHOWS = 1.0, 0.1
+SWAPS = (STEPS // 2, STEPS - 1)  # looks after which identity layers are swapped
+# Weights after a swap: of the picture, of the person that is to come, and of the one that is to go.
+SWAPPED, COMES, GOES = 1.2, 0.8, 0.35
+# Weights then: of how the head is turned, and of what the picture shows that is not the person.
+TURN, SHOWS = 2.0, 0.15
 SHOWN = ("Smiling", "Mouth_Slightly_Open", "Eyeglasses", "Wearing_Hat", "Bald", "Bangs", "No_Beard")
 SHARP_AFTER = 200  # steps after which the discriminator counts in full
 
@@ -101,10 +102,18 @@ def looking_again(encoder: Encoder) -> Encoder:
 
 
 def train_together(
-    heads: Heads, generator: Generator, encoder: Encoder, critics: Critics, layers: Sequence[int], folder: Path, *,
-    steps: int = 4000, seed: int = 101,
+    heads: Heads, exchanged: Heads, generator: Generator, encoder: Encoder, critics: Critics, layers: Sequence[int],
+    folder: Path, *, steps: int = 4000, seed: int = 101,
 ) -> tuple[Generator, Encoder]:  # fmt: skip
-    """The generator and the encoder, looking again, as averages of their weights; `layers` are those of identity."""
+    """The generator and the encoder, looking again, as averages of their weights; `layers` are those of identity.
+
+    exchanged: the pictures of `heads` with other persons' faces, row by row. ValueError: they are other pictures.
+    """
+    if not np.array_equal(heads.ident, exchanged.ident):
+        raise ValueError(
+            f"the {len(exchanged.ident)} exchanged pictures are not those of the {len(heads.ident)} heads; "
+            "render them with the same --identities, --states and --seed, and with --exchanged"
+        )
     torch.manual_seed(seed)
     side = min(SIDE, generator.size)  # of the pictures compared
     generator.eval().requires_grad_(False)
@@ -133,7 +142,7 @@ def train_together(
             group["lr"] = group["rate"] * cosine(step / steps)
         look = step % STEPS
         if batch is None or look == 0:
-            batch = _Batch(heads, critics, net.input_size, side)
+            batch = _Batch(heads, exchanged, critics, net.input_size, side)
             codes = net.latent_avg.expand(BATCH, -1, -1)
             with torch.no_grad():
                 picture = generator.synthesis(codes, noise="none", size=side)
@@ -143,71 +152,88 @@ def train_together(
         codes = net(seen.contiguous(memory_format=torch.channels_last), codes)
         base = codes.mean(1, keepdim=True).expand_as(codes)
         used = codes
-        if look == STEPS - 1:
-            donor = torch.arange(0, BATCH, 2).roll(1)
-            same = swap_layers(codes[::2], base[1::2], layers)
-            other = swap_layers(codes[1::2], base[donor], layers)
-            used = torch.cat([base[:FLAT], codes[FLAT:], same, other])
+        if look in SWAPS:
+            other = swap_layers(codes[::2], base[1::2], layers)
+            used = torch.cat([base[:FLAT], codes[FLAT:], other])
         made = generator.synthesis(used, noise="none", size=side)
         pictures = made.detach().requires_grad_(True)
         loss = batch.loss(pictures[:BATCH])
-        if look == STEPS - 1:
-            loss = loss + batch.last_loss(*pictures.split([BATCH, BATCH // 2, BATCH // 2]), donor)
+        if look in SWAPS:
+            loss = loss + batch.swap_loss(*pictures.split([BATCH, BATCH // 2]))
         wrong = sharpener.gradient(loss, pictures, SHARP * min(1.0, step / SHARP_AFTER))
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward([made, APART * (codes - base).square().mean()], [wrong, None])
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         nn.utils.clip_grad_norm_(tuned, 1.0)
         optimiser.step()
-        sharpener.learn(batch.target, made)
-        codes, picture = codes.detach(), made.detach()
+        sharpener.learn(batch.heads.pictures, made)
+        codes, picture = codes.detach(), made[:BATCH].detach()
         decay = min(0.998, (step + 1) / (step + 15))
         update_average(mean, net, decay)
         update_average(mean_generator, generator, decay)
     return mean_generator.eval(), mean.eval()
 
 
-class _Batch:
-    """Training heads, two pictures of each person, and what the frozen networks see in them."""
+class _Wanted:
+    """Rendered pictures `[N,3,S,S]`, and what the frozen networks see in them."""
 
-    def __init__(self, heads: Heads, critics: Critics, seen: int, side: int) -> None:
-        index = with_partners(heads, heads.draw(BATCH))
-        images, labels = heads.images(index, heads.side), heads.labels(index, side)
-        flip = (torch.rand(BATCH // 2) < 0.5).repeat_interleave(2)
-        images, labels = heads.mirrored(images, labels, flip)
-        self.critics = critics
-        self.seen = resized(images, seen)
-        self.target = F.avg_pool2d(images, heads.side // side)
+    def __init__(self, critics: Critics, pictures: Tensor, labels: Tensor, shown: Tensor) -> None:
+        self.critics, self.pictures, self.shown = critics, pictures, shown
         self.weight = region_weights(labels)
-        inner = [*(set(FACE_CLASSES) - {GLASSES}), *EARS]
-        self.around = (~torch.isin(labels, labels.new_tensor(inner)))[:, None].float()
-        self.shown = heads.attributes(index)[:, [heads.names.index(name) for name in critics.names]]
         with torch.no_grad():
-            self.features, self.identity = shapes(critics.parser, self.target), critics.identity(self.target)
-            self.camera = affine_camera(critics.landmarks, self.target)
+            self.features, self.identity = shapes(critics.parser, pictures), critics.identity(pictures)
+            self.camera = affine_camera(critics.landmarks, pictures)
 
-    def loss(self, pictures: Tensor) -> Tensor:
-        """Of reconstructions of all."""
-        other = 1 - (self.identity * self.critics.identity(pictures)).sum(1).mean()
-        return self._unlike(pictures, slice(None)) + IDENTITY * other
+    def unlike(self, found: Tensor) -> Tensor:
+        """By the pixels, and by the shapes that the parser sees."""
+        shape = feature_distance(shapes(self.critics.parser, found), self.features)
+        return reconstruction_loss(found, self.pictures, self.weight) + SHAPES * shape
 
-    def last_loss(self, pictures: Tensor, same: Tensor, other: Tensor, donor: Tensor) -> Tensor:
-        """Of the last reconstructions of all, as far as they are turned or show something else; of the first pictures of
-        the persons with their own identity, and of the second with that of pictures `donor`."""
-        second = slice(1, None, 2)
-        loss = pictures.new_zeros(())
-        for found, of in ((pictures, slice(None)), (other, second)):
-            loss = loss + TURN * (affine_camera(self.critics.landmarks, found) - self.camera[of]).abs().mean()
-            shown = F.binary_cross_entropy_with_logits(self.critics.shown(found), self.shown[of])
-            loss = loss + SHOWS * shown
-        around = self.around[second]
-        stays = reconstruction_loss(other * around, self.target[second] * around, self.weight[second])
-        found = self.critics.identity(other)
-        comes = 1 - (self.identity[donor] * found).sum(1).mean()
-        goes = (self.identity[second] * found).sum(1).clamp_min(0).mean()
-        swapped = KEPT * self._unlike(same, slice(0, None, 2)) + AROUND * stays + COMES * comes + GOES * goes
-        return loss + swapped
+    def other_person(self, identity: Tensor) -> Tensor:
+        """How far embeddings `[N,512]` are from those of the pictures."""
+        return 1 - (self.identity * identity).sum(1).mean()
 
-    def _unlike(self, pictures: Tensor, of: slice) -> Tensor:
-        shape = feature_distance(shapes(self.critics.parser, pictures), [one[of] for one in self.features])
-        return reconstruction_loss(pictures, self.target[of], self.weight[of]) + SHAPES * shape
+    def turned(self, found: Tensor) -> Tensor:
+        return (affine_camera(self.critics.landmarks, found) - self.camera).abs().mean()
+
+    def shows_else(self, found: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(self.critics.shown(found), self.shown)
+
+
+class _Batch:
+    """Training heads in pairs, and the first of each pair once more with the face of the person of the second."""
+
+    def __init__(self, heads: Heads, exchanged: Heads, critics: Critics, seen: int, side: int) -> None:
+        first = heads.draw(BATCH // 2)
+        pairs = np.stack([first, heads.pictures_of(exchanged.donor[first])], 1).ravel()
+        flip, tone = torch.rand(BATCH // 2) < 0.5, tones(BATCH)
+
+        def wanted(of: Heads, index: np.ndarray, flip: Tensor, tone: Tensor) -> tuple[Tensor, _Wanted]:
+            whole, labels = of.mirrored(of.images(index, of.side), of.labels(index, side), flip)
+            whole = toned(whole, tone)
+            shown = of.attributes(index)[:, [of.names.index(name) for name in critics.names]]
+            return whole, _Wanted(critics, F.avg_pool2d(whole, of.side // side), labels, shown)
+
+        whole, self.heads = wanted(heads, pairs, flip.repeat_interleave(2), tone)
+        _, self.swapped = wanted(exchanged, first, flip, tone[::2])
+        self.seen = resized(whole, seen)
+
+    def loss(self, found: Tensor) -> Tensor:
+        """Of reconstructions of the heads."""
+        other = self.heads.other_person(self.heads.critics.identity(found))
+        return self.heads.unlike(found) + IDENTITY * other
+
+    def swap_loss(self, found: Tensor, swapped: Tensor) -> Tensor:
+        """Of the first of each pair with the identity of the second, and of reconstructions that are turned or show
+        something else."""
+        loss = found.new_zeros(())
+        for wanted, pictures in ((self.heads, found), (self.swapped, swapped)):
+            loss = loss + TURN * wanted.turned(pictures) + SHOWS * wanted.shows_else(pictures)
+        identity = self.heads.critics.identity(swapped)
+        goes = (self.heads.identity[::2] * identity).sum(1).clamp_min(0).mean()
+        return (
+            loss
+            + SWAPPED * self.swapped.unlike(swapped)
+            + COMES * self.swapped.other_person(identity)
+            + GOES * goes
+        )

@@ -42,6 +42,7 @@ __all__ = [
 
 # Weight of a pixel's error by class: features x4, skin 1.5, hair 1.25, background and clothes less.
 REGION = torch.tensor([0.5, 1.5, 4, 4, 4, 4, 4, 4, 1, 1, 4, 4, 4, 1.25, 1, 1, 0.5, 1, 0.5])
+COLOUR = 4.0  # brightness varies much more than hue and saturation, which would count for little
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +81,13 @@ def keep_statistics(net: nn.Module) -> None:
 
 
 def reconstruction_loss(pictures: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Absolute difference of colours and of their slopes; the parser's features see shapes, and no colours."""
+    """Absolute difference of colours and of their slopes, of hue and saturation (without brightness) once more; the parser's
+    features see shapes, and no colours."""
     loss = ((pictures - target).abs() * weight).mean()
+    colour = pictures - target
+    colour = colour - colour.mean(1, keepdim=True)
+    for size in (1, 4):
+        loss = loss + COLOUR * (F.avg_pool2d(colour, size).abs() * F.avg_pool2d(weight, size)).mean()
     for axis in (2, 3):
         slopes = (pictures.diff(dim=axis) - target.diff(dim=axis)).abs()
         loss = loss + (slopes * weight.narrow(axis, 1, slopes.shape[axis])).mean()

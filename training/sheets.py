@@ -1,11 +1,13 @@
 """The pictures of the model cards: `python -m training.sheets --cache CACHE [--out models/pictures]`.
 
-Random faces, mixed ones, and held-out heads from the best to the worst reconstruction, each with what the parser sees.
+Random faces, mixed ones, held-out heads from the best to the worst reconstruction, each with what the parser sees, and
+swaps beside what the renderer makes of the same exchange.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from styleid.randomness import derive_generator
 
 from .data import Heads
 
-__all__ = ["mixed", "reconstructed", "samples"]
+__all__ = ["mixed", "reconstructed", "samples", "swapped"]
 
 SEED = 17
 WIDEST = 1024  # pixels: the folder of the weights is to stay small
@@ -38,6 +40,10 @@ def drawn(family: Family, count: int, truncation: float, first: int = 0) -> Tens
     return random_targets(family, rngs, truncation=truncation)
 
 
+def identity_layers(family: Family) -> Sequence[int]:
+    return family.ranking.layers if family.ranking is not None else family.layers
+
+
 def samples(family: Family, truncation: float, side: int = 8) -> Tensor:
     """`side` times `side` random faces."""
     faces = list(family.decode(drawn(family, side * side, truncation)))
@@ -48,7 +54,7 @@ def mixed(family: Family, count: int = 6) -> Tensor:
     """First row and column: random faces. Elsewhere: the column's face with the row's identity layers."""
     codes = drawn(family, 2 * count, 0.7, first=1000)
     sources, targets = codes[:count], codes[count:]
-    layers = family.ranking.layers if family.ranking is not None else family.layers
+    layers = identity_layers(family)
     above, beside = family.decode(sources), family.decode(targets)
     rows = [[torch.ones_like(above[0]), *above]]
     for target, face in zip(targets, beside, strict=True):
@@ -65,6 +71,22 @@ def reconstructed(family: Family, heads: Heads, count: int = 120, shown: int = 1
     heads_, refined = images[chosen], family.decode(project(family, images[chosen]))
     maps = COLOURS[family.parse(heads_)]
     return grid([list(row) for row in (heads_, plain[chosen], refined, maps)])
+
+
+def swapped(family: Family, heads: Heads, exchanged: Heads, shown: int = 10) -> Tensor:
+    """Held-out heads. Down: head, donor of the identity, swap, the donor's face in that picture as rendered."""
+    index = heads.held_out[:: len(heads.held_out) // shown][:shown]
+    torch.manual_seed(SEED)
+    donors = heads.pictures_of(exchanged.donor[index])
+    shows = [
+        some.images(rows, family.generator.size)
+        for some, rows in ((heads, index), (heads, donors), (exchanged, index))
+    ]
+    images, given, truth = ((some.movedim(1, -1) + 1) / 2 for some in shows)
+    codes, others = project(family, images), project(family, given)
+    flat = others.mean(1, keepdim=True).expand_as(others)
+    found = family.decode(swap_layers(codes, flat, identity_layers(family)))
+    return grid([list(row) for row in (images, given, found, truth)])
 
 
 def save(picture: Tensor, path: Path) -> None:
@@ -85,7 +107,9 @@ def main() -> None:
     for truncation in (0.7, 1.0):
         save(samples(family, truncation), options.out / f"samples-{truncation:g}.jpg")
     save(mixed(family), options.out / "mixed.jpg")
-    save(reconstructed(family, Heads.open(options.cache)), options.out / "reconstructed.jpg")
+    heads = Heads.open(options.cache)
+    save(reconstructed(family, heads), options.out / "reconstructed.jpg")
+    save(swapped(family, heads, Heads.open(options.cache / "exchanged")), options.out / "swapped.jpg")
 
 
 if __name__ == "__main__":

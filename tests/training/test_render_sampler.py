@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from training.render.axes import SEX, WEIGHT, ShapeAxes
+from training.render.dataset import SHARD_IDENTITIES, Job, draw_donor, exchanged
 from training.render.labels import LABELS, YAW, attributes, parameter_vector
 from training.render.parameters import BEARDS, GLASSES, HAIR_COLOURS, IRIS_COLOURS, STYLES, Identity, State
 from training.render.sampler import Sampler
@@ -185,3 +187,22 @@ def test_wide_poses_reach_profiles_and_backs() -> None:
     assert np.degrees([abs(pose.pitch) for pose in poses]).max() < 45
     column = YAW - 53 + len(EXPRESSIONS)  # the model has 53 expressions
     assert parameter_vector(identity(0), poses[0])[column] == np.float32(poses[0].yaw)
+
+
+def test_an_exchanged_face_keeps_skin_tone_and_hair() -> None:
+    person, donor = identity(1), identity(2)
+    shown = exchanged(person, donor)
+    assert np.array_equal(shown.shape, donor.shape)
+    assert (shown.age, shown.brow) == (donor.age, donor.brow)
+    assert (shown.melanin, shown.hair_colour, shown.hairline) == (
+        person.melanin, person.hair_colour, person.hairline,
+    )  # fmt: skip
+
+
+def test_faces_are_exchanged_within_a_shard() -> None:
+    job = Job(model=Path("m"), out=Path("o"), identities=50, states=2)
+    for number in (0, 19, 20, 49):
+        donors = {draw_donor(job, number, state) for state in range(40)}
+        assert number not in donors
+        assert {donor // SHARD_IDENTITIES for donor in donors} == {number // SHARD_IDENTITIES}
+        assert len(donors) > 5

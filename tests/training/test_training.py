@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,9 @@ from styleid.networks.psp import EncoderConfig, build_encoder
 from styleid.networks.stylegan2 import Generator, GeneratorConfig
 from styleid.networks.unet import ParserConfig, UNetParser
 from training.adversary import Sharpener
-from training.augment import backdrop, erase, photometric, strands, warp
+from training.augment import backdrop, erase, photometric, strands, toned, tones, warp
 from training.data import PERSON, Heads
-from training.detail import DetailTrainer, extended, fitted_codes, flat_codes, grown
+from training.detail import extended, grown, train_detail
 from training.encoder import Critics, looking_again, train_together
 from training.generator import AutoencoderTrainer, Stage, identity_crop, with_partners
 from training.loop import Run, cosine
@@ -43,11 +44,18 @@ def heads() -> Heads:
         lm5=rng.uniform(30, 90, (count, 5, 2)).astype(np.float32),
         att=rng.random((count, 3)) < 0.5,
         ident=ident,
+        donor=ident,
         vec=rng.standard_normal((12, 296), dtype=np.float32).repeat(STATES, 0),
         names=("Male", "Young", "Smiling"),
         train=np.nonzero(~held)[0],
         held_out=np.nonzero(held)[0],
     )
+
+
+@pytest.fixture
+def exchanged(heads: Heads) -> Heads:
+    """The same pictures with the face of the next person."""
+    return replace(heads, img=255 - heads.img, donor=(heads.ident + 1) % 10)
 
 
 def test_images_are_in_the_networks_range(heads: Heads) -> None:
@@ -96,6 +104,18 @@ def test_points_follow_the_warp() -> None:
     x = (bright.sum(1) * grid).sum(1) / bright.sum((1, 2))
     y = (bright.sum(2) * grid).sum(1) / bright.sum((1, 2))
     assert torch.allclose(torch.stack([x, y], 1), moved[:, 0], atol=0.02)
+
+
+def test_half_of_the_tones_are_those_of_the_picture(heads: Heads) -> None:
+    torch.manual_seed(0)
+    tone = tones(200)
+    plain = (tone == 1).all(1)
+    assert 70 < int(plain.sum()) < 130
+    images = heads.images(np.arange(2))
+    torch.testing.assert_close(toned(images, torch.ones(2, 5)), images, atol=1e-3, rtol=0)
+    grey = toned(images, torch.tensor([[1.0, 1, 1, 1, 0]]).expand(2, 5))
+    torch.testing.assert_close(grey[:, 0], grey[:, 2])
+    assert toned(images, tone[:2] * 3).abs().max() <= 1
 
 
 def test_augmentation_stays_in_range_and_keeps_the_shape() -> None:
@@ -288,42 +308,15 @@ def test_growing_keeps_the_picture() -> None:
     assert difference.abs().mean() < 0.3 * before.std()
 
 
-def test_fitted_codes_are_nearer_to_the_picture(heads: Heads, tmp_path: Path) -> None:
-    generator, encoder = small_autoencoder()
-    parser = UNetParser(ParserConfig(widths=(4, 8, 8, 8, 8)))
-    index, codes = fitted_codes(heads, generator, encoder, parser, tmp_path, count=8)
-    images = heads.images(index, 64)
-    with torch.no_grad():
-        before, after = ((generator.synthesis(w) - images).abs().mean() for w in (encoder(images), codes))
-    assert after < before
-    assert torch.equal(fitted_codes(heads, generator, encoder, parser, tmp_path, count=8)[1], codes)
-
-
-def test_flat_codes_have_one_w_in_all_layers(heads: Heads) -> None:
-    generator, encoder = small_autoencoder()
-    index, codes = flat_codes(heads, generator, encoder, count=8)
-    assert codes.shape == (8, 10, 512)
-    assert torch.equal(codes, codes[:, :1].expand_as(codes))
-    assert torch.allclose(codes[:, 0], encoder(heads.images(index)).mean(1), atol=1e-5)
-
-
-def test_texture_is_learned_above_the_frozen_blocks(heads: Heads, tmp_path: Path) -> None:
+def test_texture_is_learned_by_the_last_block_alone(heads: Heads, exchanged: Heads, tmp_path: Path) -> None:
     generator, encoder = small_autoencoder()
     large = grown(generator)
-    frozen = {
-        name: value.clone() for name, value in large.state_dict().items() if not name.startswith("noises")
-    }
+    encoder = extended(encoder, large.num_layers)
+    frozen = {name: value.clone() for name, value in large.state_dict().items()}
     parser = UNetParser(ParserConfig(widths=(4, 8, 8, 8, 8)))
-    index, codes = fitted_codes(heads, generator, encoder, parser, tmp_path, count=4)
-    pairs = ((index, codes), flat_codes(heads, generator, encoder, count=4))
-    recogniser = IRSE(IRSEConfig(units=(1, 1, 1, 1), widths=(16, 16, 16, 16), input_size=32))
-    DetailTrainer(heads, pairs, large, parser, recogniser, tmp_path).train(3, batch=4)
-    moved = {
-        name
-        for name, value in large.state_dict().items()
-        if name in frozen and not torch.equal(value, frozen[name])
-    }
-    upper = ("convs.6.", "convs.7.", "convs.8.", "convs.9.", "to_rgbs.3.", "to_rgbs.4.")
+    train_detail(heads, exchanged, large, encoder, parser, [4, 5], tmp_path, steps=3, count=6)
+    moved = {name for name, value in large.state_dict().items() if not torch.equal(value, frozen[name])}
+    upper = ("convs.8.", "convs.9.", "to_rgbs.4.")
     assert moved
     assert all(name.startswith(upper) for name in moved)
 
@@ -339,7 +332,18 @@ def test_an_encoder_that_looks_again_begins_as_it_was() -> None:
     assert looking_again(again) is again
 
 
-def test_encoder_and_generator_learn_together(heads: Heads, tmp_path: Path) -> None:
+def test_exchanged_pictures_are_of_the_same_heads(heads: Heads, tmp_path: Path) -> None:
+    fewer = replace(heads, ident=heads.ident[5:])
+    with pytest.raises(ValueError, match="55 exchanged pictures are not those of the 60 heads"):
+        train_together(heads, fewer, *small_autoencoder(), None, [4, 5], tmp_path)
+
+
+def test_a_picture_of_each_person(heads: Heads) -> None:
+    persons = np.array([3, 11, 3, 0])
+    assert np.array_equal(heads.ident[heads.pictures_of(persons)], persons)
+
+
+def test_encoder_and_generator_learn_together(heads: Heads, exchanged: Heads, tmp_path: Path) -> None:
     generator, encoder = small_autoencoder()
     before = {name: value.clone() for name, value in generator.state_dict().items()}
     parser = UNetParser(ParserConfig(widths=(4, 8, 8, 8, 8)))
@@ -353,7 +357,9 @@ def test_encoder_and_generator_learn_together(heads: Heads, tmp_path: Path) -> N
         )
     )
     critics = Critics(parser, recogniser, landmarks, attributes)
-    generator, encoder = train_together(heads, generator, encoder, critics, [4, 5], tmp_path, steps=6)
+    generator, encoder = train_together(
+        heads, exchanged, generator, encoder, critics, [4, 5], tmp_path, steps=6
+    )
     assert encoder.config.input_nc == 6
     assert bool(encoder.state_dict()["input_layer.0.weight"][:, 12:].any())
     moved = {name for name, value in generator.state_dict().items() if not torch.equal(value, before[name])}

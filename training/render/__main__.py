@@ -23,6 +23,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--size", type=int, default=256, help="pixels a side")
     parser.add_argument("--wide", action="store_true", help="whole heads in any pose, for the face detector")
+    parser.add_argument(
+        "--exchanged", action="store_true", help="the same pictures with other persons' faces"
+    )
     parser.add_argument("--processes", type=int, default=1)
     options = vars(parser.parse_args())
     processes = options.pop("processes")

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -23,8 +23,10 @@ from .wide import MARGIN, turned
 __all__ = [
     "SHARD_IDENTITIES",
     "Job",
+    "draw_donor",
     "draw_identity",
     "draw_state",
+    "exchanged",
     "is_complete",
     "render_dataset",
     "shard_path",
@@ -38,7 +40,8 @@ SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LP_NUM_TH
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What to render. identities and states: how many persons, and pictures of each; wide: whole heads in any pose."""
+    """What to render. identities and states: how many persons, and pictures of each; wide: whole heads in any pose;
+    exchanged: the same pictures, each with the face of another person of its shard, see `exchanged`."""
 
     model: Path
     out: Path
@@ -47,6 +50,7 @@ class Job:
     seed: int = 7
     size: int = 128
     wide: bool = False
+    exchanged: bool = False
 
     @property
     def shards(self) -> int:
@@ -78,6 +82,18 @@ def draw_identity(sampler: Sampler, seed: int, identity: int) -> Identity:
 def draw_state(sampler: Sampler, seed: int, identity: int, state: int, person: Identity) -> State:
     """State number `state` of identity number `identity`, which is `person`."""
     return sampler.state(np.random.default_rng([seed, 1, identity, state]), person)
+
+
+def exchanged(person: Identity, donor: Identity) -> Identity:
+    """`donor` with the skin tone and the hair of `person`: who someone is after a swap of faces in a picture."""
+    kept = ("melanin", "haemoglobin", "hair_colour", "hair_brightness", "grey", "hairline")
+    return replace(donor, **{name: getattr(person, name) for name in kept})
+
+
+def draw_donor(job: Job, identity: int, state: int) -> int:
+    """Another identity of the same shard: shards are held out whole, so no one's face gets into another split."""
+    others = [other for other in _identities(job, identity // SHARD_IDENTITIES) if other != identity]
+    return int(np.random.default_rng([job.seed, 3, identity, state]).choice(others))
 
 
 def render_dataset(job: Job, processes: int = 1) -> Iterator[int]:
@@ -133,17 +149,22 @@ def _render_identity(job: Job, renderer: Renderer, number: int) -> list[dict[str
         state = draw_state(sampler, job.seed, number, j, person)
         if job.wide:
             state = turned(np.random.default_rng([job.seed, 2, number, j]), state)
-        picture = renderer.render(person, state)
-        known = attributes(model.axes, model.expression_names, person, state)
+        shown, donor = person, number
+        if job.exchanged:
+            donor = draw_donor(job, number, j)
+            shown = exchanged(person, draw_identity(sampler, job.seed, donor))
+        picture = renderer.render(shown, state)
+        known = attributes(model.axes, model.expression_names, shown, state)
         rows.append(
             {
                 "img": picture.image,
                 "lab": picture.labels,
                 "lm68": picture.landmarks68,
                 "lm5": picture.landmarks5,
-                "vec": parameter_vector(person, state),
+                "vec": parameter_vector(shown, state),
                 "att": np.array(list(known.values())),
                 "ident": np.array(number),
+                "donor": np.array(donor),
                 "names": np.array(list(known)),
             }
         )
