@@ -177,3 +177,26 @@ def test_wide_jobs_turn_the_same_persons(model: FaceModel, renderer: Renderer, t
             shards.append(shard["vec"])
     np.testing.assert_array_equal(shards[0][:, :142], shards[1][:, :142])
     assert np.abs(shards[1][:, YAW]).max() > 1
+
+
+@pytest.mark.slow
+def test_an_exchange_changes_the_face_and_nothing_around_it(
+    model: FaceModel, renderer: Renderer, tmp_path: Path
+) -> None:
+    shards = []
+    for exchanged in (False, True):
+        job = Job(
+            model=Path("unused"), out=tmp_path / str(exchanged), identities=3, states=1, exchanged=exchanged
+        )
+        job.out.mkdir()
+        write_shard(job, renderer, 0)
+        with np.load(shard_path(job.out, 0)) as shard:
+            shards.append(dict(shard))
+    own, other = shards
+    np.testing.assert_array_equal(own["ident"], own["donor"])
+    np.testing.assert_array_equal(own["ident"], other["ident"])
+    assert (other["donor"] != other["ident"]).all()
+    np.testing.assert_array_equal(own["vec"][:, 142:], other["vec"][:, 142:])  # the state
+    behind = (own["lab"] == 0) & (other["lab"] == 0)
+    difference = np.abs(own["img"].astype(float) - other["img"]).mean(-1)
+    assert difference[behind].mean() < 2 < difference[~behind].mean()
