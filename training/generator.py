@@ -42,7 +42,7 @@ __all__ = [
 
 # Weight of a pixel's error by class: features x4, skin 1.5, hair 1.25, background and clothes less.
 REGION = torch.tensor([0.5, 1.5, 4, 4, 4, 4, 4, 4, 1, 1, 4, 4, 4, 1.25, 1, 1, 0.5, 1, 0.5])
-COLOUR = 4.0  # brightness varies much more than hue and saturation, which would count for little
+COLOUR = 8.0  # brightness varies much more than hue and saturation, which would count for little
 
 
 @dataclass(frozen=True, kw_only=True)
