@@ -70,7 +70,7 @@ def rank_layers_and_channels(recipe: Recipe) -> None:
     codes = recipe.add("StyleIDEncodeToWPlus", 3, models=models["models"], crops=faces["crops"])
     identity = recipe.add("StyleIDRandomIdentity", 3, models=models["models"], one_per_face=codes["codes"])
     mask = recipe.add(
-        "StyleIDChannelMask", 3, models=models["models"], ranking=channels["ranking"], share=0.4, ramp=0.1
+        "StyleIDChannelMask", 3, models=models["models"], ranking=channels["ranking"], share=0.8, ramp=0.1
     )
     swapped = recipe.add(
         "StyleIDSwapChannels",
