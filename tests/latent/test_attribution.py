@@ -90,7 +90,7 @@ def test_one_run_gives_every_block_size_and_whole_layers_are_exact(linear):
 
 def test_orders_the_blocks_of_the_shipped_generator_as_swapping_them_does():
     family = load_family("embedded")
-    population = Population.draw(family, pairs=4, seed=3)
+    population = Population.draw(family, pairs=8, seed=3)
     layers, channels = population.w_s.shape[1:]
     exact, singles = (
         torch.stack([population.distances(candidate.mask(layers, channels)) for candidate in candidates])
