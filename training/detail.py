@@ -72,6 +72,7 @@ def train_detail(
     first = heads.train[:: max(1, len(heads.train) // count)][:count]
     index = np.concatenate([first, heads.pictures_of(exchanged.donor[first])])
     codes = _encoded(heads, generator, encoder, index)
+    base = codes.mean(1, keepdim=True).expand_as(codes)
     last = generator.blocks()[-1]
     block = nn.ModuleList([last.up, last.conv, last.to_rgb]).requires_grad_(True)
     mean, sharpener = averaged(block), Sharpener()
@@ -86,7 +87,6 @@ def train_detail(
         optimiser.param_groups[0]["lr"] = RATE * cosine(step / steps)
         plain, flat = torch.randint(len(index), (2, BATCH // 3), device="cpu")
         swapped = torch.randint(len(first), (BATCH // 3,), device="cpu")
-        base = codes.mean(1, keepdim=True).expand_as(codes)
         used = [codes[plain], base[flat], swap_layers(codes[swapped], base[swapped + len(first)], layers)]
         own, given = index[torch.cat([plain, flat]).numpy()], first[swapped.numpy()]
         target = torch.cat([heads.images(own, generator.size), exchanged.images(given, generator.size)])

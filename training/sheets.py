@@ -7,7 +7,6 @@ swaps beside what the renderer makes of the same exchange.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from styleid.family import Family, load_family
 from styleid.latent import project, random_targets, swap_layers
+from styleid.pipeline.face import identity_layers
 from styleid.randomness import derive_generator
 
 from .data import Heads
@@ -38,10 +38,6 @@ def drawn(family: Family, count: int, truncation: float, first: int = 0) -> Tens
     """W+ codes `[N,L,512]` of random identities."""
     rngs = [derive_generator(SEED, first + i) for i in range(count)]
     return random_targets(family, rngs, truncation=truncation)
-
-
-def identity_layers(family: Family) -> Sequence[int]:
-    return family.ranking.layers if family.ranking is not None else family.layers
 
 
 def samples(family: Family, truncation: float, side: int = 8) -> Tensor:
