@@ -184,7 +184,8 @@ def main() -> None:
     swapped = options.cache / "exchanged"
     if options.exchanged:
         pack(options.exchanged, swapped)
-    heads, exchanged = Heads.open(options.cache), Heads.open(swapped)
+    heads = Heads.open(options.cache)
+    exchanged = heads.exchanged(swapped)
     critics, judge = train_helpers(heads, options.checkpoints, options.models, options.further)
     train_generator(heads, exchanged, options.checkpoints, options.models, critics, judge, options.further)
     parts = ("generator", "encoder", "segmentation-encoder", "parser", "attributes", "landmarks", "detector")

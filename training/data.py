@@ -78,6 +78,16 @@ class Heads:
         names = tuple((folder / "names.txt").read_text(encoding="utf-8").split())
         return cls(**arrays, names=names, train=np.nonzero(~held)[0], held_out=np.nonzero(held)[0])
 
+    def exchanged(self, folder: Path) -> Heads:
+        """The packed pictures of `folder`: these with other persons' faces, row by row. ValueError: they are others."""
+        found = Heads.open(folder)
+        if not np.array_equal(self.ident, found.ident):
+            raise ValueError(
+                f"the {len(found.ident)} exchanged pictures are not those of the {len(self.ident)} heads; "
+                "render them with the same --identities, --states and --seed, and with --exchanged"
+            )
+        return found
+
     def draw(self, count: int) -> np.ndarray:
         """`count` random training pictures, by their numbers."""
         return self.train[torch.randint(len(self.train), (count,), device="cpu").numpy()]
