@@ -23,7 +23,7 @@ from .data import Heads, pack
 from .detail import extended, grown, train_detail
 from .detector import evaluate_detector, train_detector
 from .encoder import Critics, train_together
-from .evaluate import evaluate_autoencoder, evaluate_swap, likeness_of_random_faces
+from .evaluate import evaluate_autoencoder, evaluate_random_faces, evaluate_swap
 from .export import Entry, edit_manifest, export, rounded
 from .generator import AutoencoderTrainer, Stage
 from .mapping import fit_mapping
@@ -152,9 +152,9 @@ def train_generator(
     rounded(generator)
     figures = evaluate_autoencoder(generator, encoder, judge, heads)
     figures |= evaluate_swap(generator, encoder, judge, heads, exchanged, layers)
-    likeness = {"judge_cosine_between_random_faces": likeness_of_random_faces(generator, judge)}
+    random_faces = evaluate_random_faces(generator, judge, heads)
     for name, kind, net, text, measured in (
-        ("generator", "stylegan2", generator, "W+ codes [N, L, 512]", figures | likeness),
+        ("generator", "stylegan2", generator, "W+ codes [N, L, 512]", figures | random_faces),
         ("encoder", "psp", encoder, f"{CROP} in [-1, 1]", figures),
         ("segmentation-encoder", "psp-seg", segmentation, "one-hot label map of 19 classes",
          evaluate_segmentation(segmentation, generator, parser, heads, 200)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,7 +18,7 @@ from styleid.networks.stylegan2 import Generator
 from .data import Heads
 from .generator import AutoencoderTrainer, identity_crop
 
-__all__ = ["evaluate_autoencoder", "evaluate_swap", "likeness_of_random_faces"]
+__all__ = ["evaluate_autoencoder", "evaluate_random_faces", "evaluate_swap", "frechet_distance"]
 
 
 @torch.no_grad()
@@ -68,14 +69,61 @@ def evaluate_swap(
 
 
 @torch.no_grad()
-def likeness_of_random_faces(generator: Generator, judge: torch.nn.Module, count: int = 60) -> float:
-    """The judge's mean cosine between two of `count` random faces; 0 between unrelated persons."""
+def evaluate_random_faces(
+    generator: Generator,
+    judge: torch.nn.Module,
+    heads: Heads,
+    count: int = 600,
+    pairs: int = 12,
+    steps: int = 16,
+) -> dict[str, float]:
+    """Random faces by the judge's embeddings.
+
+    - Its mean cosine between two of them; 0 between unrelated persons.
+    - The Fréchet distance (Heusel et al. 2017) of `count` of them to as many held-out heads, and that of as many training
+      heads, below which nothing can come.
+    - The largest of the steps of straight lines in W from one to another, in mean steps; 1 where all are alike.
+    """
     z = torch.randn(
         count, generator.config.latent_dim, generator=torch.Generator("cpu").manual_seed(7), device="cpu"
+    ).to(generator.w_mean)
+
+    def embedded(pictures: Tensor) -> Tensor:
+        return F.normalize(judge(identity_crop(pictures.clamp(-1, 1), judge.input_size)), dim=1)
+
+    faces = torch.cat([embedded(generator(some)) for some in z.split(10)])
+    held_out, known = (
+        torch.cat(
+            [embedded(heads.images(some, heads.side)) for some in np.array_split(rows, len(rows) // 10 or 1)]
+        )
+        for rows in (heads.held_out[:count], heads.train[:: max(1, len(heads.train) // count)][:count])
     )
-    faces = [generator(some.to(generator.w_mean)).clamp(-1, 1) for some in z.split(10)]
-    embedded = F.normalize(torch.cat([judge(identity_crop(some, judge.input_size)) for some in faces]), dim=1)
-    return float((embedded.sum(0).square().sum() - count) / (count * (count - 1)))
+    w = generator.mapping(z[: 2 * pairs])
+    uneven = []
+    for one, other in w.split(2):
+        line = torch.lerp(one, other, torch.linspace(0, 1, steps + 1).to(w)[:, None])
+        between = line[:, None].expand(-1, generator.num_layers, -1)
+        lengths = embedded(generator.synthesis(between)).diff(dim=0).norm(dim=1)
+        uneven.append(lengths.max() / lengths.mean())
+    return {
+        "judge_cosine_between_random_faces": float(
+            (faces.sum(0).square().sum() - count) / (count * (count - 1))
+        ),
+        "frechet_distance_of_random_faces": frechet_distance(faces, held_out),
+        "frechet_distance_of_training_heads": frechet_distance(known, held_out),
+        "largest_step_between_random_faces": float(torch.stack(uneven).mean()),
+    }
+
+
+def frechet_distance(one: Tensor, other: Tensor) -> float:
+    """Between the normal distributions of two sets of features `[N,D]` and `[M,D]`."""
+    one, other = one.double(), other.double()
+    values, vectors = torch.linalg.eigh(one.T.cov())
+    root = vectors * values.clamp_min(0).sqrt() @ vectors.T
+    covariance = other.T.cov()
+    both = torch.linalg.eigvalsh(root @ covariance @ root).clamp_min(0).sqrt().sum()
+    apart = (one.mean(0) - other.mean(0)).square().sum()
+    return float(apart + values.sum() + covariance.trace() - 2 * both)
 
 
 def _psnr(found: Tensor, truth: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The pictures of the model cards: `python -m training.sheets --cache CACHE [--out models/pictures]`.
 
-Random faces, mixed ones, held-out heads from the best to the worst reconstruction, each with what the parser sees, and
-swaps beside what the renderer makes of the same exchange.
+Random faces, mixed ones, what lies between two of them, held-out heads from the best to the worst reconstruction, each with
+what the parser sees, and swaps beside what the renderer makes of the same exchange.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from styleid.randomness import derive_generator
 
 from .data import Heads
 
-__all__ = ["mixed", "reconstructed", "samples", "swapped"]
+__all__ = ["between", "mixed", "reconstructed", "samples", "swapped"]
 
 SEED = 17
 WIDEST = 1024  # pixels: the folder of the weights is to stay small
@@ -55,6 +55,19 @@ def mixed(family: Family, count: int = 6) -> Tensor:
     rows = [[torch.ones_like(above[0]), *above]]
     for target, face in zip(targets, beside, strict=True):
         rows.append([face, *family.decode(swap_layers(sources, target.expand_as(sources), layers))])
+    return grid(rows)
+
+
+def between(family: Family, pairs: int = 3) -> Tensor:
+    """From one random face to another, on two rows each: on a straight line in W, and at every crossover, the finest layers
+    first."""
+    codes = drawn(family, 2 * pairs, 0.7, first=2000)
+    count = family.generator.num_layers
+    rows = []
+    for one, other in codes.split(2):
+        straight = torch.lerp(one, other, torch.linspace(0, 1, count + 1)[:, None, None])
+        crossed = torch.stack([torch.cat([one[:layer], other[layer:]]) for layer in range(count, -1, -1)])
+        rows += [list(family.decode(straight)), list(family.decode(crossed))]
     return grid(rows)
 
 
@@ -103,6 +116,7 @@ def main() -> None:
     for truncation in (0.7, 1.0):
         save(samples(family, truncation), options.out / f"samples-{truncation:g}.jpg")
     save(mixed(family), options.out / "mixed.jpg")
+    save(between(family), options.out / "between.jpg")
     heads = Heads.open(options.cache)
     save(reconstructed(family, heads), options.out / "reconstructed.jpg")
     save(swapped(family, heads, Heads.open(options.cache / "exchanged")), options.out / "swapped.jpg")

@@ -20,13 +20,14 @@ from training.augment import backdrop, erase, photometric, strands, toned, tones
 from training.data import ARRAYS, PERSON, Heads, pack
 from training.detail import extended, grown, train_detail
 from training.encoder import Critics, looking_again, train_together
+from training.evaluate import evaluate_random_faces, frechet_distance
 from training.generator import AutoencoderTrainer, Stage, identity_crop, with_partners
 from training.loop import Run, cosine
 from training.mapping import fit_mapping, move_origin, normal_mapping
 from training.parser import overlap_loss
 from training.recogniser import JUDGE, RECOGNISER, ParameterHead, build, candidates
 from training.regressors import balanced, evaluate_attributes
-from training.sheets import mixed, samples
+from training.sheets import between, mixed, samples
 
 STATES = 5
 
@@ -295,6 +296,24 @@ def small_autoencoder() -> tuple[Generator, torch.nn.Module]:
     return generator, build_encoder(shape).eval()
 
 
+def test_frechet_distance_of_normal_distributions() -> None:
+    torch.manual_seed(0)
+    points = torch.randn(20000, 3)
+    moved = torch.randn(20000, 3) * torch.tensor([1.0, 2.0, 3.0]) + torch.tensor([2.0, 0.0, 0.0])
+    assert frechet_distance(points, points) == pytest.approx(0, abs=1e-5)
+    # the squares of how far the means and the deviations are apart: 2; 0, 1 and 2
+    assert frechet_distance(points, moved) == pytest.approx(4 + 0 + 1 + 4, rel=0.02)
+
+
+def test_random_faces_are_compared_with_held_out_heads(heads: Heads) -> None:
+    generator, _ = small_autoencoder()
+    net = build(JUDGE).eval()
+    found = evaluate_random_faces(generator, net, heads, count=10, pairs=2, steps=4)
+    assert found["frechet_distance_of_training_heads"] < found["frechet_distance_of_random_faces"]
+    assert found["largest_step_between_random_faces"] >= 1
+    assert -1 <= found["judge_cosine_between_random_faces"] <= 1
+
+
 def test_growing_keeps_the_picture() -> None:
     generator, encoder = small_autoencoder()
     image = torch.rand(2, 3, 64, 64) * 2 - 1
@@ -400,3 +419,9 @@ def test_the_model_cards_pictures(heads: Heads, tiny_family) -> None:
     side = tiny_family.generator.size
     assert samples(tiny_family, 0.7, side=2).shape == (2 * side, 2 * side, 3)
     assert mixed(tiny_family, count=2).shape == (3 * side, 3 * side, 3)
+    pictures = between(tiny_family, pairs=1)
+    columns = tiny_family.generator.num_layers + 1
+    assert pictures.shape == (2 * side, columns * side, 3)
+    straight, crossed = pictures.split(side)
+    torch.testing.assert_close(straight[:, :side], crossed[:, :side])  # both go from one face
+    torch.testing.assert_close(straight[:, -side:], crossed[:, -side:])  # to the other
