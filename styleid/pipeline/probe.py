@@ -83,8 +83,6 @@ class Prober:
             crop = masked_blend(self.source.crop, crop, inside, match="none", composite=join)
         composite = torch.lerp(self.source.crop, crop, mask[..., None])
         measured = self._measure(probe.attempt, probe.target, decoded, composite)
-        if self.wish is not None and math.isfinite(self.wish.turn):
-            measured = replace(measured, turn=self._turn(composite))
         return Candidate(measured, crop, mask, decoded.raw, composite)
 
     def forget(self) -> None:
@@ -121,6 +119,8 @@ class Prober:
         ]
         change = float((composite - source.crop).abs().mean())
         shown = self._attributes(composite)
+        if self.wish is not None and math.isfinite(self.wish.turn):
+            shown["turn"] = self._turn(composite)
         return Probe(attempt, target, distances, decoded.swaps, min(margins), change, **shown)
 
     def _attributes(self, composite: Tensor) -> dict[str, Any]:

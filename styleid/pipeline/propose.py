@@ -77,8 +77,8 @@ def _least(prober: Prober, search: Search, last: Attempt) -> Iterator[Probe]:
 
 
 def _wished(prober: Prober, wish: Wish, attempts: Sequence[Attempt]) -> Iterator[Probe]:
-    """The first identity that clearly meets what is wanted most, else the one that comes nearest; then stronger
-    attempts.
+    """The first identity that clearly meets what is wanted most, else the one that comes nearest, and among those which
+    meet as much the one whose head turns least, where a turn is limited; then stronger attempts.
     """
     others: list[Probe] = []
     for target in range(wish.skip, wish.skip + wish.tries):
@@ -89,5 +89,5 @@ def _wished(prober: Prober, wish: Wish, attempts: Sequence[Attempt]) -> Iterator
                 others.append(probe)
             else:
                 yield probe
-    yield from sorted(others, key=lambda probe: (len(probe.unmet), probe.choice, probe.lacking, probe.turn))
+    yield from sorted(others, key=lambda probe: (len(probe.unmet), probe.choice, probe.turn, probe.lacking))
     yield from _ladder(prober, attempts[1:], range(MORE * TARGETS))

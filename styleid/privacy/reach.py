@@ -31,7 +31,7 @@ class Probe:
         kept: share of the attributes on the same side of 0.5 as in the source; None without an attribute net.
         unmet: attributes that were asked for and are not met, `choice` being the combination that comes nearest, and
             `lacking` what its confidences lack in sum to be clear; see :class:`styleid.privacy.Wish`.
-        turn: degrees by which the head turned, measured on what is joined to the source, where a wish limits it.
+        turn: degrees by which the head turned, where a wish limits it; 0 where none does.
     """
 
     attempt: Attempt

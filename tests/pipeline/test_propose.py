@@ -92,17 +92,31 @@ def test_wanted_attributes_choose_among_identities(begin):
         assert answer(prober, asked, first)[0] == len(first.probe.unmet) == fewest
 
 
+def tilted(crop, _):
+    """Landmarks of a head that leans the more the brighter the picture is."""
+    turn = Rotation.from_rotvec([0, 0, 20 * float(crop.mean())]).as_matrix()
+    return 30 * (MEAN_FACE @ turn)[:, :2] + 48
+
+
 def test_the_head_that_turns_least_comes_first(begin, monkeypatch):
     """None turns by less than a hair, so all identities are compared."""
-
-    def tilted(crop, _):
-        turn = Rotation.from_rotvec([0, 0, 20 * float(crop.mean())]).as_matrix()
-        return 30 * (MEAN_FACE @ turn)[:, :2] + 48
 
     monkeypatch.setattr("styleid.pipeline.probe.five_points", tilted)
     attempts = (replace(LADDERS["layers"][-1], composite="feather"),)
     turns = [one.probe.turn for one in proposals(*begin(wish({}, tries=4, turn=1e-6), attempts=attempts))]
     assert len(turns) == 4 and turns == sorted(turns) and 0 < turns[0] < turns[-1]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_identities_that_meet_as_much_are_sorted_by_their_turn(begin, monkeypatch, wanted):
+    """Those, too, which lack something already before they are joined as they will be worn."""
+
+    monkeypatch.setattr("styleid.pipeline.probe.five_points", tilted)
+    attempts = (replace(LADDERS["layers"][-1], composite="feather"),)
+    asked = wish({"Male": wanted, "Smiling": wanted}, tries=6, turn=1e-6)
+    found = [one.probe for one in proposals(*begin(asked, attempts=attempts))]
+    assert found and all(one.turn > 0 for one in found)
+    assert found == sorted(found, key=lambda one: (len(one.unmet), one.turn))
 
 
 def test_landmarks_that_span_no_face_count_as_turned(begin, monkeypatch):
