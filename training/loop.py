@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import io
+import json
 import logging
 import math
 import os
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 # Share of the learning rate with which networks that were trained before are trained further: the full rate first undoes
 # what its decay had given them.
 FURTHER = 0.25
+# Bytes of one file of a checkpoint: places that lend a GPU often carry small files only.
+PART = 15_000_000
 
 
 def cosine(progress: float, warmup: float = 0.02, floor: float = 0.01) -> float:
@@ -71,28 +75,43 @@ class Run:
                 log.info(
                     "%s step %d/%d %.2f/s %s", self.name, step + 1, self.steps_total, rate, self.report()
                 )
-        self._save(self.steps_total)
+        if start < self.steps_total:
+            self._save(self.steps_total)
         log.info("%s done %s", self.name, self.report())
 
     @property
-    def path(self) -> Path:
-        return self.folder / f"{self.name}.pt"
+    def _index(self) -> Path:
+        return self.folder / f"{self.name}.json"
 
     def _resume(self) -> int:
-        if not self.path.exists():
+        if not self._index.exists():
             return 0
-        saved = torch.load(self.path, weights_only=True)
+        whole = b"".join((self.folder / name).read_bytes() for name in _parts(self._index))
+        saved = torch.load(io.BytesIO(whole), map_location="cpu", weights_only=True)
         for key, value in self.state.items():
             value.load_state_dict(saved[key])
         log.info("%s resumes at step %d", self.name, saved["step"])
         return int(saved["step"])
 
     def _save(self, step: int) -> None:
+        """Parts first, then the index that names them: at any moment one whole checkpoint can be read."""
         self.folder.mkdir(parents=True, exist_ok=True)
         content: dict[str, int | dict[str, Tensor]] = {
             key: value.state_dict() for key, value in self.state.items()
         }
-        content["step"] = step
-        partial = self.path.with_suffix(".partial")
-        torch.save(content, partial)
-        os.replace(partial, self.path)
+        whole = io.BytesIO()
+        torch.save(content | {"step": step}, whole)
+        names = []
+        for start in range(0, whole.tell(), PART):
+            names.append(f"{self.name}-{step}-{len(names)}.part")
+            (self.folder / names[-1]).write_bytes(whole.getbuffer()[start : start + PART])
+        before = _parts(self._index) if self._index.exists() else []
+        partial = self._index.with_suffix(".partial")
+        partial.write_text(json.dumps(names), encoding="utf-8")
+        os.replace(partial, self._index)
+        for name in set(before) - set(names):
+            (self.folder / name).unlink(missing_ok=True)
+
+
+def _parts(index: Path) -> list[str]:
+    return json.loads(index.read_text(encoding="utf-8"))

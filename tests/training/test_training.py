@@ -15,6 +15,7 @@ from styleid.networks.irse import IRSE, IRSEConfig
 from styleid.networks.psp import EncoderConfig, build_encoder
 from styleid.networks.stylegan2 import Generator, GeneratorConfig
 from styleid.networks.unet import ParserConfig, UNetParser
+from training import loop
 from training.adversary import Sharpener
 from training.augment import backdrop, erase, photometric, strands, toned, tones, warp
 from training.data import ARRAYS, PERSON, Heads, pack
@@ -190,6 +191,32 @@ def test_a_run_resumes_where_it_stopped(tmp_path: Path) -> None:
     seen = list(resumed.steps())
     assert seen == [3, 4]
     assert torch.equal(again.bias, net.bias)
+
+
+def test_checkpoints_are_small_files_of_which_one_set_is_always_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(steps: int) -> tuple[Run, torch.nn.Linear]:
+        net = torch.nn.Linear(30, 30)
+        return Run("toy", tmp_path, steps, {"net": net}, lambda: {}), net
+
+    monkeypatch.setattr(loop, "PART", 1000)
+    run, net = make(1)
+    assert list(run.steps()) == [0]
+    files = sorted(tmp_path.glob("*.part"))
+    assert len(files) > 3 and max(path.stat().st_size for path in files) <= 1000
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.os, "replace", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            list(make(2)[0].steps())
+    again, resumed = make(3)
+    assert list(again.steps()) == [1, 2]
+    assert torch.equal(resumed.weight, net.weight)
+    assert not set(files) & set(tmp_path.glob("*.part"))
 
 
 def test_the_rate_warms_up_and_ends_near_zero() -> None:
