@@ -56,8 +56,12 @@ def ship(file: Path, models: Path) -> None:
     ranking = replace(ranking, layers=narrowest(ranking))
     path = models / f"{NAME}.safetensors"
     save_ranking(ranking, path)
+    alike = ranking.window_scores[len(ranking.layers) - 1]  # windows of the same width
     figures = {
         "identity_layers": " ".join(map(str, ranking.layers)),
+        "score_over_mean_of_windows": round(
+            float(alike.nan_to_num(nan=-torch.inf).max() / alike.nanmean()), 2
+        ),
         "pairs": int(ranking.provenance["pairs"]),
         "block": ranking.block,
         "estimator": ranking.provenance["estimator"],

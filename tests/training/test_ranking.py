@@ -16,7 +16,10 @@ def test_a_ranking_is_registered_with_its_hash(tmp_path):
     file = tmp_path / "made.safetensors"
     how = {"pairs": "3", "estimator": "attribution"}
     scores = torch.zeros(2, 8)
-    scores[1, 2] = 1.0  # the window of two layers that begins with layer 2
+    scores[1, 2], scores[1, 7] = (
+        1.0,
+        torch.nan,
+    )  # the window of two layers that begins with layer 2; one that does not fit
     save_ranking(Ranking((2, 3), scores, torch.rand(8, 16), 32, how), file)
     models = tmp_path / "models"
     models.mkdir()
@@ -27,6 +30,7 @@ def test_a_ranking_is_registered_with_its_hash(tmp_path):
     assert entry["sha256"] == hashlib.sha256(data).hexdigest() and entry["bytes"] == len(data)
     assert entry["figures"] == {
         "identity_layers": "2 3",
+        "score_over_mean_of_windows": 7.0,
         "pairs": 3,
         "block": 32,
         "estimator": "attribution",
