@@ -102,7 +102,7 @@ def save(picture: Tensor, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet = Image.fromarray((picture.clamp(0, 1).numpy() * 255).round().astype(np.uint8))
     sheet.thumbnail((WIDEST, WIDEST))
-    sheet.save(path, quality=85)
+    sheet.save(path, quality=75)
 
 
 def main() -> None:
@@ -119,7 +119,7 @@ def main() -> None:
     save(between(family), options.out / "between.jpg")
     heads = Heads.open(options.cache)
     save(reconstructed(family, heads), options.out / "reconstructed.jpg")
-    save(swapped(family, heads, Heads.open(options.cache / "exchanged")), options.out / "swapped.jpg")
+    save(swapped(family, heads, heads.exchanged(options.cache / "exchanged")), options.out / "swapped.jpg")
 
 
 if __name__ == "__main__":
