@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,6 +16,7 @@ from styleid.networks.stylegan2 import Generator
 
 from .data import Heads
 from .generator import AutoencoderTrainer, identity_crop
+from .recogniser import embed_all
 
 __all__ = ["evaluate_autoencoder", "evaluate_random_faces", "evaluate_swap", "frechet_distance"]
 
@@ -89,13 +89,11 @@ def evaluate_random_faces(
     ).to(generator.w_mean)
 
     def embedded(pictures: Tensor) -> Tensor:
-        return F.normalize(judge(identity_crop(pictures.clamp(-1, 1), judge.input_size)), dim=1)
+        return judge(identity_crop(pictures.clamp(-1, 1), judge.input_size))
 
     faces = torch.cat([embedded(generator(some)) for some in z.split(10)])
     held_out, known = (
-        torch.cat(
-            [embedded(heads.images(some, heads.side)) for some in np.array_split(rows, len(rows) // 10 or 1)]
-        )
+        embed_all(judge, heads, rows, heads.side)
         for rows in (heads.held_out[:count], heads.train[:: max(1, len(heads.train) // count)][:count])
     )
     w = generator.mapping(z[: 2 * pairs])

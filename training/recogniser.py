@@ -20,7 +20,7 @@ from styleid.networks.irse import IRSE, IRSEConfig
 from styleid.networks.mobilefacenet import MobileFaceNet, MobileFaceNetConfig
 
 from .augment import erase, photometric, warp
-from .data import PERSON, VISIBLE, Heads, here
+from .data import PERSON, SIDE, VISIBLE, Heads, here
 from .generator import identity_crop
 from .loop import FURTHER, Run, averaged, cosine, update_average
 
@@ -100,10 +100,12 @@ class ParameterHead(nn.Module):
 
 
 @torch.no_grad()
-def embed_all(net: nn.Module, heads: Heads, index: np.ndarray) -> Tensor:
+def embed_all(net: nn.Module, heads: Heads, index: np.ndarray, size: int = SIDE) -> Tensor:
+    """Embeddings `[N,512]` of unit length of pictures by their numbers, seen at `size` pixels."""
     net.eval()
     parts = [
-        net(identity_crop(heads.images(index[i : i + 50]), net.input_size)) for i in range(0, len(index), 50)
+        net(identity_crop(heads.images(index[i : i + 50], size), net.input_size))
+        for i in range(0, len(index), 50)
     ]
     return torch.cat(parts)
 

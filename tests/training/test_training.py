@@ -1,8 +1,7 @@
-"""The training code: batches, augmentation with its geometry, resuming, and one step of every network."""
+"""The training code: one step of every network, its figures and its pictures."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,137 +14,17 @@ from styleid.networks.irse import IRSE, IRSEConfig
 from styleid.networks.psp import EncoderConfig, build_encoder
 from styleid.networks.stylegan2 import Generator, GeneratorConfig
 from styleid.networks.unet import ParserConfig, UNetParser
-from training import loop
 from training.adversary import Sharpener
-from training.augment import backdrop, erase, photometric, strands, toned, tones, warp
-from training.data import ARRAYS, PERSON, Heads, pack
+from training.data import PERSON, Heads
 from training.detail import extended, grown, train_detail
 from training.encoder import Critics, looking_again, train_together
 from training.evaluate import evaluate_random_faces, frechet_distance
-from training.generator import AutoencoderTrainer, Stage, identity_crop, with_partners
-from training.loop import Run, cosine
+from training.generator import AutoencoderTrainer, Stage, identity_crop
 from training.mapping import fit_mapping, move_origin, normal_mapping
 from training.parser import overlap_loss
 from training.recogniser import JUDGE, RECOGNISER, ParameterHead, build, candidates
 from training.regressors import balanced, evaluate_attributes
 from training.sheets import between, mixed, samples
-
-STATES = 5
-
-
-@pytest.fixture
-def heads() -> Heads:
-    """Twelve invented persons in five pictures each; two persons are held out."""
-    rng = np.random.default_rng(0)
-    count = 12 * STATES
-    ident = np.repeat(np.arange(12), STATES)
-    held = ident >= 10
-    return Heads(
-        img=rng.integers(0, 256, (count, 128, 128, 3), dtype=np.uint8),
-        lab=rng.integers(0, 19, (count, 128, 128), dtype=np.uint8),
-        lm5=rng.uniform(30, 90, (count, 5, 2)).astype(np.float32),
-        att=rng.random((count, 3)) < 0.5,
-        ident=ident,
-        donor=ident,
-        vec=rng.standard_normal((12, 296), dtype=np.float32).repeat(STATES, 0),
-        names=("Male", "Young", "Smiling"),
-        train=np.nonzero(~held)[0],
-        held_out=np.nonzero(held)[0],
-    )
-
-
-@pytest.fixture
-def exchanged(heads: Heads) -> Heads:
-    """The same pictures with the face of the next person."""
-    return replace(heads, img=255 - heads.img, donor=(heads.ident + 1) % 10)
-
-
-def test_images_are_in_the_networks_range(heads: Heads) -> None:
-    images = heads.images(np.arange(3))
-    assert images.shape == (3, 3, 128, 128)
-    assert images.min() >= -1
-    assert images.max() <= 1
-
-
-def test_pictures_at_half_the_rendered_size(heads: Heads) -> None:
-    index = np.array([4, 9])
-    full, half = heads.images(index), heads.images(index, 64)
-    torch.testing.assert_close(half, torch.nn.functional.avg_pool2d(full, 2))
-    assert torch.equal(heads.labels(index, 64), heads.labels(index)[:, 1::2, 1::2])
-
-
-def test_landmarks_are_shares_of_the_picture(heads: Heads) -> None:
-    torch.testing.assert_close(heads.landmarks(np.array([3]))[0], torch.from_numpy(heads.lm5[3]) / 128)
-
-
-def test_other_pictures_of_a_person_never_include_the_picture_itself(heads: Heads) -> None:
-    for index in (0, 7, 59):
-        same = heads.same_identity(index)
-        assert len(same) == STATES - 1
-        assert index not in same
-        assert set(heads.ident[same]) == {heads.ident[index]}
-
-
-def test_mirroring_exchanges_left_and_right_labels(heads: Heads) -> None:
-    images, labels = heads.images(np.arange(2)), heads.labels(np.arange(2))
-    flipped, mirrored = heads.mirrored(images, labels, torch.tensor([True, False]))
-    assert torch.equal(flipped[0], images[0].flip(2))
-    assert torch.equal(flipped[1], images[1])
-    left, right = labels[0] == 4, mirrored[0].flip(1) == 5
-    assert torch.equal(left, right)
-
-
-def test_points_follow_the_warp() -> None:
-    torch.manual_seed(0)
-    image = torch.full((4, 3, 64, 64), -1.0)
-    image[:, :, 30:34, 38:42] = 1.0  # a white square around (40, 32)
-    points = torch.tensor([[[40 / 64, 32 / 64]]]).repeat(4, 1, 1)
-    crop, _, moved = warp(image, degrees=30, scale=(0.8, 1.2), shift=0.05, points=points)
-    bright = (crop[:, 0] + 1).clamp(min=0)
-    grid = (torch.arange(64) + 0.5) / 64
-    x = (bright.sum(1) * grid).sum(1) / bright.sum((1, 2))
-    y = (bright.sum(2) * grid).sum(1) / bright.sum((1, 2))
-    assert torch.allclose(torch.stack([x, y], 1), moved[:, 0], atol=0.02)
-
-
-def test_half_of_the_tones_are_those_of_the_picture(heads: Heads) -> None:
-    torch.manual_seed(0)
-    tone = tones(200)
-    plain = (tone == 1).all(1)
-    assert 70 < int(plain.sum()) < 130
-    images = heads.images(np.arange(2))
-    torch.testing.assert_close(toned(images, torch.ones(2, 5)), images, atol=1e-3, rtol=0)
-    grey = toned(images, torch.tensor([[1.0, 1, 1, 1, 0]]).expand(2, 5))
-    torch.testing.assert_close(grey[:, 0], grey[:, 2])
-    assert toned(images, tone[:2] * 3).abs().max() <= 1
-
-
-def test_augmentation_stays_in_range_and_keeps_the_shape() -> None:
-    torch.manual_seed(0)
-    x = torch.rand(4, 3, 64, 64) * 2 - 1
-    y = erase(photometric(x))
-    assert y.shape == x.shape
-    assert y.isfinite().all()
-    assert photometric(x).abs().max() <= 1
-
-
-def test_another_backdrop_leaves_the_head(heads: Heads) -> None:
-    images, labels = heads.images(np.arange(4)), torch.ones(4, 128, 128, dtype=torch.uint8)
-    labels[:, :, :40] = 0
-    behind = backdrop(images, labels, share=1.0)
-    assert torch.equal(behind[..., 41:], images[..., 41:])
-    assert (behind - images)[..., :39].abs().mean() > 0.1
-    assert torch.equal(backdrop(images, labels, share=0.0), images)
-
-
-def test_strands_change_hair_alone(heads: Heads) -> None:
-    torch.manual_seed(0)
-    images, labels = heads.images(np.arange(4)), torch.ones(4, 128, 128, dtype=torch.uint8)
-    labels[:, :40] = 13
-    fair = strands(images, labels, 13, 1, share=1.0)
-    assert torch.equal(fair[:, :, 41:], images[:, :, 41:])
-    assert (fair - images)[:, :, :39].abs().mean() > 0.1
-    assert torch.equal(strands(images, labels, 13, 1, share=0.0), images)
 
 
 def test_a_sharpener_asks_for_lightness_and_no_colour() -> None:
@@ -175,52 +54,6 @@ def test_identity_crop_takes_the_inner_face() -> None:
     image = torch.zeros(1, 3, 256, 256)
     image[:, :, 35:223, 32:220] = 1
     torch.testing.assert_close(identity_crop(image, 112), torch.ones(1, 3, 112, 112))
-
-
-def test_a_run_resumes_where_it_stopped(tmp_path: Path) -> None:
-    def make(steps: int) -> tuple[Run, torch.nn.Linear]:
-        torch.manual_seed(0)
-        net = torch.nn.Linear(2, 1)
-        return Run("toy", tmp_path, steps, {"net": net}, lambda: {}), net
-
-    run, net = make(3)
-    for _ in run.steps():
-        with torch.no_grad():
-            net.bias += 1
-    resumed, again = make(5)
-    seen = list(resumed.steps())
-    assert seen == [3, 4]
-    assert torch.equal(again.bias, net.bias)
-
-
-def test_checkpoints_are_small_files_of_which_one_set_is_always_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def make(steps: int) -> tuple[Run, torch.nn.Linear]:
-        net = torch.nn.Linear(30, 30)
-        return Run("toy", tmp_path, steps, {"net": net}, lambda: {}), net
-
-    monkeypatch.setattr(loop, "PART", 1000)
-    run, net = make(1)
-    assert list(run.steps()) == [0]
-    files = sorted(tmp_path.glob("*.part"))
-    assert len(files) > 3 and max(path.stat().st_size for path in files) <= 1000
-
-    def stopped(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop.os, "replace", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            list(make(2)[0].steps())
-    again, resumed = make(3)
-    assert list(again.steps()) == [1, 2]
-    assert torch.equal(resumed.weight, net.weight)
-    assert not set(files) & set(tmp_path.glob("*.part"))
-
-
-def test_the_rate_warms_up_and_ends_near_zero() -> None:
-    assert [cosine(0.02), cosine(1.0)] == pytest.approx([1.0, 0.01])
 
 
 def test_the_mapping_is_the_normal_distribution_it_is_given() -> None:
@@ -285,7 +118,9 @@ def test_the_margin_makes_the_right_person_harder(recipe) -> None:
 def test_a_person_is_no_negative_of_itself(heads: Heads) -> None:
     person = heads.person(np.arange(len(heads.ident)))
     batch = np.array([7, 3, 8, 20])  # persons 1, 0, 1, 4
-    persons, label = candidates(heads.ident[batch], person[batch], person[::STATES])
+    persons, label = candidates(
+        heads.ident[batch], person[batch], person[np.unique(heads.ident, return_index=True)[1]]
+    )
     assert torch.equal(persons[label], person[batch])
     assert len(persons) == len(persons.unique(dim=0)) == 12
 
@@ -378,20 +213,6 @@ def test_an_encoder_that_looks_again_begins_as_it_was() -> None:
     assert looking_again(again) is again
 
 
-def test_exchanged_pictures_are_of_the_same_heads(heads: Heads, tmp_path: Path) -> None:
-    np.savez(tmp_path / "s0.npz", names=heads.names, **{name: getattr(heads, name) for name in ARRAYS})
-    pack(tmp_path, tmp_path)
-    assert np.array_equal(heads.exchanged(tmp_path).ident, heads.ident)
-    fewer = replace(heads, ident=heads.ident[5:])
-    with pytest.raises(ValueError, match="60 exchanged pictures are not those of the 55 heads"):
-        fewer.exchanged(tmp_path)
-
-
-def test_a_picture_of_each_person(heads: Heads) -> None:
-    persons = np.array([3, 11, 3, 0])
-    assert np.array_equal(heads.ident[heads.pictures_of(persons)], persons)
-
-
 def test_encoder_and_generator_learn_together(heads: Heads, exchanged: Heads, tmp_path: Path) -> None:
     generator, encoder = small_autoencoder()
     before = {name: value.clone() for name, value in generator.state_dict().items()}
@@ -414,12 +235,6 @@ def test_encoder_and_generator_learn_together(heads: Heads, exchanged: Heads, tm
     moved = {name for name, value in generator.state_dict().items() if not torch.equal(value, before[name])}
     assert "conv1.conv.weight" in moved
     assert not any(name.startswith(("style.", "noises.", "w_mean")) for name in moved)
-
-
-def test_every_second_picture_is_of_the_person_before_it(heads: Heads) -> None:
-    index = with_partners(heads, np.array([0, 1, 30, 7]))
-    assert (heads.ident[index[::2]] == heads.ident[index[1::2]]).all()
-    assert (index[::2] != index[1::2]).all()
 
 
 def test_half_confidence_is_where_both_answers_are_right_equally_often(heads: Heads) -> None:
