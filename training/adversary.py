@@ -74,10 +74,12 @@ class Sharpener:
         self.discriminator = LightnessDiscriminator()
         self.optimiser = torch.optim.Adam(self.discriminator.parameters(), rate, betas=(0.0, 0.99))
 
-    def gradient(self, loss: Tensor, pictures: Tensor, share: float = SHARP) -> Tensor:
-        """Of the loss at the pictures `[N,3,S,S]`, and a share as long of what would make each of them sharper."""
+    def gradient(self, loss: Tensor, pictures: Tensor, weight: Tensor, share: float = SHARP) -> Tensor:
+        """Of the loss at the pictures `[N,3,S,S]`, and a share as long of what would make each of them sharper, most where
+        `weight` `[N,1,S,S]` is largest."""
         (wrong,) = torch.autograd.grad(loss, pictures)
         (soft,) = torch.autograd.grad(hinge_fake_is_real(self.discriminator(pictures)), pictures)
+        soft = soft * weight
         own, theirs = (one.flatten(1).norm(dim=1).clamp(min=1e-9).view(-1, 1, 1, 1) for one in (wrong, soft))
         return wrong + share * own / theirs * soft
 

@@ -26,7 +26,7 @@ from styleid.networks.unet import UNetParser
 from .adversary import Sharpener
 from .data import SIDE, Heads
 from .generator import reconstruction_loss, region_weights, shapes
-from .loop import Run, averaged, cosine, update_average
+from .loop import Run, averaged, cosine, half, update_average
 
 __all__ = ["extended", "grown", "train_detail"]
 
@@ -91,14 +91,16 @@ def train_detail(
         own, given = index[torch.cat([plain, flat]).numpy()], first[swapped.numpy()]
         target = torch.cat([heads.images(own, generator.size), exchanged.images(given, generator.size)])
         labels = torch.cat([heads.labels(own, generator.size), exchanged.labels(given, generator.size)])
-        made = generator.synthesis(torch.cat(used), noise="none")
+        with half():
+            made = generator.synthesis(torch.cat(used), noise="none").float()
         pictures = made.detach().requires_grad_(True)
-        pixels = reconstruction_loss(pictures, target, region_weights(labels))
+        weight = region_weights(labels)
+        pixels = reconstruction_loss(pictures, target, weight)
         with torch.no_grad():
             real = shapes(parser, resized(target, SIDE))
-        like = feature_distance(shapes(parser, resized(pictures, SIDE)), real)
+        like = feature_distance(shapes(parser, resized(pictures, SIDE)), real, weight)
         losses |= {"pixels": pixels.item(), "features": like.item()}
-        wrong = sharpener.gradient(pixels + FEATURES * like, pictures)
+        wrong = sharpener.gradient(pixels + FEATURES * like, pictures, weight)
         optimiser.zero_grad(set_to_none=True)
         made.backward(wrong)
         optimiser.step()

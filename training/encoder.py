@@ -1,7 +1,8 @@
 """Teaches the encoder to look again (ReStyle, Alaluf et al. 2021), and the generator together with it.
 
 Each batch is looked at as often as in use; every look is a step of training of its own, from the code of the look
-before. The weights that see the reconstruction begin at zero, so the first look begins as good as the encoder of one pass.
+before. As many batches take turns, each one look behind another: steps in a row see other heads. The weights that see the
+reconstruction begin at zero, so the first look begins as good as the encoder of one pass.
 
 In the middle and after the last look the identity layers are swapped with another picture's, as in use with one w for all
 of them. What a swap is to give is known: the renderer makes the same picture with the other person's face, in the skin tone
@@ -43,7 +44,7 @@ from .generator import (
     shapes,
     synthesis_parameters,
 )
-from .loop import Run, averaged, cosine, update_average
+from .loop import Run, averaged, cosine, half, update_average
 
 __all__ = ["Critics", "looking_again", "train_together"]
 
@@ -130,43 +131,60 @@ def train_together(
     def report() -> dict[str, float]:
         return evaluate_autoencoder(mean_generator.eval(), mean.eval(), critics.recogniser, heads, 50)
 
+    def first_sight(look: int) -> _Sight:
+        codes = net.latent_avg.expand(BATCH, -1, -1)
+        with torch.no_grad():
+            picture = generator.synthesis(codes, noise="none", size=side)
+        return _Sight(_Batch(heads, exchanged, critics, net.input_size, side), codes, picture, look)
+
     run = Run("together", folder, steps, state, report, seed=seed)
-    batch = None
+    sights = [first_sight(look) for look in range(STEPS)]
     for step in run.steps():
         for group in optimiser.param_groups:
             group["lr"] = group["rate"] * cosine(step / steps)
-        look = step % STEPS
-        if batch is None or look == 0:
-            batch = _Batch(heads, exchanged, critics, net.input_size, side)
-            codes = net.latent_avg.expand(BATCH, -1, -1)
-            with torch.no_grad():
-                picture = generator.synthesis(codes, noise="none", size=side)
+        slot = step % STEPS
+        if sights[slot].look == STEPS:
+            sights[slot] = first_sight(0)
+        sight = sights[slot]
+        batch, look = sight.batch, sight.look
         net.train()
         keep_statistics(net)
-        seen = torch.cat([batch.seen, F.adaptive_avg_pool2d(picture, net.input_size)], 1)
-        codes = net(seen.contiguous(memory_format=torch.channels_last), codes)
-        base = codes.mean(1, keepdim=True).expand_as(codes)
-        used = codes
-        if look in SWAPS:
-            other = swap_layers(codes[::2], base[1::2], layers)
-            used = torch.cat([base[:FLAT], codes[FLAT:], other])
-        made = generator.synthesis(used, noise="none", size=side)
+        seen = torch.cat([batch.seen, F.adaptive_avg_pool2d(sight.picture, net.input_size)], 1)
+        with half():
+            codes = net(seen.contiguous(memory_format=torch.channels_last), sight.codes)
+            base = codes.mean(1, keepdim=True).expand_as(codes)
+            used = codes
+            if look in SWAPS:
+                other = swap_layers(codes[::2], base[1::2], layers)
+                used = torch.cat([base[:FLAT], codes[FLAT:], other])
+            made = generator.synthesis(used, noise="none", size=side).float()
         pictures = made.detach().requires_grad_(True)
-        loss = batch.loss(pictures[:BATCH])
+        loss, weight = batch.loss(pictures[:BATCH]), batch.heads.weight
         if look in SWAPS:
             loss = loss + batch.swap_loss(*pictures.split([BATCH, BATCH // 2]))
-        wrong = sharpener.gradient(loss, pictures, SHARP * min(1.0, step / SHARP_AFTER))
+            weight = torch.cat([weight, batch.swapped.weight])
+        wrong = sharpener.gradient(loss, pictures, weight, SHARP * min(1.0, step / SHARP_AFTER))
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward([made, APART * (codes - base).square().mean()], [wrong, None])
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         nn.utils.clip_grad_norm_(tuned, 1.0)
         optimiser.step()
         sharpener.learn(batch.heads.pictures, made)
-        codes, picture = codes.detach(), made[:BATCH].detach()
+        sights[slot] = _Sight(batch, codes.detach(), made[:BATCH].detach(), look + 1)
         decay = min(0.998, (step + 1) / (step + 15))
         update_average(mean, net, decay)
         update_average(mean_generator, generator, decay)
     return mean_generator.eval(), mean.eval()
+
+
+@dataclass(frozen=True, eq=False)
+class _Sight:
+    """What `look` looks at a batch have come to: codes `[N,L,512]` and their pictures `[N,3,S,S]`, without gradients."""
+
+    batch: _Batch
+    codes: Tensor
+    picture: Tensor
+    look: int
 
 
 class _Wanted:
@@ -180,8 +198,8 @@ class _Wanted:
             self.camera = affine_camera(critics.landmarks, pictures)
 
     def unlike(self, found: Tensor) -> Tensor:
-        """By the pixels, and by the shapes that the parser sees."""
-        shape = feature_distance(shapes(self.critics.parser, found), self.features)
+        """By the pixels, and by the shapes that the parser sees; both count most where the face is."""
+        shape = feature_distance(shapes(self.critics.parser, found), self.features, self.weight)
         return reconstruction_loss(found, self.pictures, self.weight) + SHAPES * shape
 
     def other_person(self, identity: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
 from .data import SIDE, Heads
-from .loop import FURTHER, Run, cosine
+from .loop import FURTHER, Run, cosine, half
 
 RATE = 1e-3
 
@@ -59,7 +59,8 @@ def train_segmentation(
         loss = (codes - wanted).square().mean()
         if step % 2:
             part = slice(0, batch // 2)
-            decoded = generator.synthesis(codes[part], noise="none", size=SIDE)
+            with half():
+                decoded = generator.synthesis(codes[part], noise="none", size=SIDE).float()
             logits = parser(((decoded + 1) / 2).contiguous(memory_format=torch.channels_last))
             loss = loss + 0.3 * F.cross_entropy(logits, labels[part].long())
         optimiser.zero_grad(set_to_none=True)

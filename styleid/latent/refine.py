@@ -21,8 +21,13 @@ __all__ = ["feature_distance", "project", "refine_codes", "refinement"]
 _SIDE = 256  # pictures are compared at this size at most
 _POOLS = (1, 2, 4, 8)
 _RATE, _NEAR = 0.2, 0.02
-_SHAPES = 3.0  # weight of what the parser sees
+_COLOUR = 2.0  # weight of hue and saturation, without brightness
+_SHAPES = 6.0  # weight of what the parser sees
 _TURN = 2.0  # weight of how the head is turned
+# How much a place counts by its class: eyes, glasses, mouth and lips are small and make the face, the background is large
+# and is not pasted.
+_COUNTS = torch.tensor([0.35, 1.5, 5, 8, 8, 8, 5, 5, 1, 1, 8, 8, 8, 1.25, 1, 1, 0.5, 1, 0.35])
+_BLUR = 9  # pixels over which weights change at the edge of a part
 
 
 def refinement(family: Family, steps: int | None) -> int:
@@ -58,10 +63,11 @@ def refine_codes(
 ) -> Tensor:
     """Codes `[N,L,512]` near `w_plus` whose pictures are nearer to the aligned crops `[N,S,S,3]` in 0..1.
 
-    Adam on the absolute difference of pictures averaged over 1, 2, 4 and 8 pixels, at 256 pixels at most, on that of the
-    parser's features, which see shapes where the family has a parser, and on how the head is turned by its landmarks,
-    with a weight on staying near the encoder's code; the best code on the way is kept. No recogniser takes part, so they
-    can still judge the result. One face at a time; each step is a forward and a backward pass of the generator.
+    Adam on the absolute difference of pictures averaged over 1, 2, 4 and 8 pixels, at 256 pixels at most, on that of hue
+    and saturation, on that of the parser's features, which see shapes, and on how the head is turned by its landmarks,
+    with a weight on staying near the encoder's code; the best code on the way is kept. Eyes, glasses and mouth count most
+    and the background least, as far as the family has a parser that knows them. No recogniser takes part, so they can
+    still judge the result. One face at a time; each step is a forward and a backward pass of the generator.
     `progress(done, total)` counts steps.
 
     Raises InputError for anything but as many codes as crops, StyleIDError where the result is not finite.
@@ -89,6 +95,7 @@ def _refine(family: Family, picture: Tensor, code: Tensor, steps: int, tick: Cal
     wanted = resized(picture.clone(), side).to(weight.device) * 2 - 1
     with torch.no_grad():
         shapes, camera = _shapes(family, wanted), affine_camera(family.landmarks, wanted)
+        counts = _counts(family, picture, wanted)
     start = code.clone().to(weight.device, torch.float32)
     move = torch.zeros_like(start, requires_grad=True)
     optimiser = torch.optim.Adam([move], lr=_RATE, betas=(0.9, 0.99))
@@ -96,9 +103,11 @@ def _refine(family: Family, picture: Tensor, code: Tensor, steps: int, tick: Cal
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = _RATE * min(1.0, (steps - step) / (0.3 * steps))
         made = resized(family.generator.synthesis((start + move).to(weight.dtype)).float(), side)
-        loss = sum(F.avg_pool2d(made - wanted, pool).abs().mean() for pool in _POOLS)
+        error = made - wanted
+        loss = sum(_pooled(error, counts, pool) for pool in _POOLS)
+        loss = loss + _COLOUR * _pooled(error - error.mean(1, keepdim=True), counts, 4)
         if shapes:
-            loss = loss + _SHAPES * feature_distance(_shapes(family, made), shapes)
+            loss = loss + _SHAPES * feature_distance(_shapes(family, made), shapes, counts)
         loss = loss + _TURN * (affine_camera(family.landmarks, made) - camera).abs().mean()
         if (now := float(loss.detach())) < least:
             best, least = (start + move).detach(), now
@@ -111,9 +120,30 @@ def _refine(family: Family, picture: Tensor, code: Tensor, steps: int, tick: Cal
     return best.to(code)
 
 
-def feature_distance(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
-    """Mean absolute difference of feature maps `[N,C,S,S]` of unit length in each place, over the maps."""
-    return torch.stack([(_unit(x) - _unit(y)).abs().float().mean() for x, y in zip(a, b, strict=True)]).mean()
+def _counts(family: Family, picture: Tensor, wanted: Tensor) -> Tensor:
+    """How much each place of the wanted picture `[1,3,S,S]` counts, `[1,1,S,S]` of mean 1."""
+    if family.parser is None:
+        return torch.ones_like(wanted[:, :1])
+    labels = family.parse(picture.movedim(1, -1), wanted.shape[-1])
+    counts = _COUNTS.to(wanted)[labels.to(wanted.device)][:, None]
+    counts = F.avg_pool2d(counts, _BLUR, 1, _BLUR // 2, count_include_pad=False)
+    return counts / counts.mean()
+
+
+def _pooled(error: Tensor, counts: Tensor, pool: int) -> Tensor:
+    """Mean size of the error `[N,3,S,S]` averaged over squares of `pool` pixels."""
+    return (F.avg_pool2d(error, pool).abs() * F.avg_pool2d(counts, pool)).mean()
+
+
+def feature_distance(a: Sequence[Tensor], b: Sequence[Tensor], weight: Tensor | None = None) -> Tensor:
+    """Mean absolute difference of feature maps `[N,C,S,S]` of unit length in each place, over the maps.
+
+    `weight` `[N,1,S,S]`, of any size that those of the maps divide, says how much each place counts.
+    """
+    apart = [(_unit(x) - _unit(y)).abs().float().mean(1, keepdim=True) for x, y in zip(a, b, strict=True)]
+    if weight is not None:
+        apart = [one * F.adaptive_avg_pool2d(weight, one.shape[-2:]) for one in apart]
+    return torch.stack([one.mean() for one in apart]).mean()
 
 
 def _shapes(family: Family, pictures: Tensor) -> list[Tensor]:

@@ -55,13 +55,52 @@ def test_shapes_come_nearer_where_a_parser_sees_them(tiny_family, faces, kind) -
     assert apart(seen) < apart(codes)
 
 
-def test_a_parser_that_shows_no_features_takes_no_part(tiny_family, faces) -> None:
+def test_features_count_where_they_are_to_count() -> None:
+    one, other = torch.rand(2, 4, 8, 8), torch.rand(2, 4, 8, 8)
+    other[..., :4] = one[..., :4]
+    weight = torch.zeros(2, 1, 16, 16)
+    weight[..., :8] = 3
+    assert feature_distance([one], [other]) > 0.1
+    assert feature_distance([one], [other], weight) == 0
+    torch.testing.assert_close(feature_distance([one], [other], weight + 1), feature_distance([one], [other]))
+
+
+class Striped(torch.nn.Module):
+    """Sees `left` in the left half of every picture and background elsewhere, and shows no features."""
+
+    input_size = 16
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.register_parameter("logits", torch.nn.Parameter(torch.zeros(1, 19, 16, 16)))
+        with torch.no_grad():
+            self.logits[:, left, :, :8] = 1
+            self.logits[:, 0, :, 8:] = 1
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.logits.expand(len(x), -1, -1, -1)
+
+
+def test_eyes_count_more_than_the_background(tiny_family, faces) -> None:
+    crops, codes = faces
+
+    def left_and_right(left: int) -> torch.Tensor:
+        refined = refine_codes(replace(tiny_family, parser=Striped(left)), crops, codes, steps=20)
+        error = (tiny_family.decode(refined) - crops).abs().mean((1, 3))  # [N, S]
+        return torch.stack([half.mean() for half in error.chunk(2, 1)])
+
+    eyes, nothing = left_and_right(4), left_and_right(0)
+    assert eyes[0] < nothing[0]
+    assert eyes[1] > nothing[1]
+
+
+def test_where_all_places_count_the_same_a_parser_without_features_takes_no_part(tiny_family, faces) -> None:
     crops, codes = faces
     without, silent = (
         refine_codes(replace(tiny_family, parser=parser), crops, codes, steps=2)
-        for parser in (None, torch.nn.Conv2d(3, 19, 1))
+        for parser in (None, Striped(0))
     )
-    assert torch.equal(without, silent)
+    torch.testing.assert_close(without, silent)
 
 
 def test_a_face_does_not_depend_on_the_others(tiny_family, faces) -> None:

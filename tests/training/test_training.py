@@ -28,15 +28,18 @@ from training.sheets import between, mixed, samples
 
 
 def test_a_sharpener_asks_for_lightness_and_no_colour() -> None:
-    """As much as all else asks for, times a share."""
+    """As much as all else asks for, times a share, and only where it is to count."""
     torch.manual_seed(0)
     pictures = torch.rand(2, 3, 32, 32, requires_grad=True)
     sharpener = Sharpener()
-    wrong = sharpener.gradient(pictures.square().mean(), pictures, 0.0)
+    weight = torch.ones(2, 1, 32, 32)
+    weight[..., :8] = 0
+    wrong = sharpener.gradient(pictures.square().mean(), pictures, weight, 0.0)
     torch.testing.assert_close(wrong, 2 * pictures.detach() / pictures.numel())
-    more = sharpener.gradient(pictures.square().mean(), pictures, 0.5) - wrong
+    more = sharpener.gradient(pictures.square().mean(), pictures, weight, 0.5) - wrong
     torch.testing.assert_close(more.flatten(1).norm(dim=1), 0.5 * wrong.flatten(1).norm(dim=1))
     torch.testing.assert_close(more, more.mean(1, keepdim=True).expand_as(more))
+    assert not more[..., :8].any() and more[..., 8:].any()
 
 
 def test_a_sharpener_learns_what_blurred_pictures_lack() -> None:
