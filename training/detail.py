@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from styleid.family import resized
 from styleid.latent import swap_layers
 from styleid.latent.refine import feature_distance
+from styleid.networks.half import half
 from styleid.networks.psp import Encoder, LastLayerEncoder
 from styleid.networks.restyle import encode
 from styleid.networks.stylegan2 import Generator
@@ -26,7 +27,7 @@ from styleid.networks.unet import UNetParser
 from .adversary import Sharpener
 from .data import SIDE, Heads
 from .generator import reconstruction_loss, region_weights, shapes
-from .loop import Run, averaged, cosine, half, update_average
+from .loop import Run, averaged, cosine, update_average
 
 __all__ = ["extended", "grown", "train_detail"]
 
@@ -91,7 +92,7 @@ def train_detail(
         own, given = index[torch.cat([plain, flat]).numpy()], first[swapped.numpy()]
         target = torch.cat([heads.images(own, generator.size), exchanged.images(given, generator.size)])
         labels = torch.cat([heads.labels(own, generator.size), exchanged.labels(given, generator.size)])
-        with half():
+        with half(torch.get_default_device()):
             made = generator.synthesis(torch.cat(used), noise="none").float()
         pictures = made.detach().requires_grad_(True)
         weight = region_weights(labels)

@@ -25,6 +25,7 @@ from styleid.faces.camera import affine_camera
 from styleid.family import resized
 from styleid.latent import swap_layers
 from styleid.latent.refine import feature_distance
+from styleid.networks.half import half
 from styleid.networks.heads import AttributeNet, LandmarkNet
 from styleid.networks.irse import IRSE
 from styleid.networks.psp import Encoder, LastLayerEncoder
@@ -44,7 +45,7 @@ from .generator import (
     shapes,
     synthesis_parameters,
 )
-from .loop import Run, averaged, cosine, half, update_average
+from .loop import Run, averaged, cosine, update_average
 
 __all__ = ["Critics", "looking_again", "train_together"]
 
@@ -150,7 +151,7 @@ def train_together(
         net.train()
         keep_statistics(net)
         seen = torch.cat([batch.seen, F.adaptive_avg_pool2d(sight.picture, net.input_size)], 1)
-        with half():
+        with half(torch.get_default_device()):
             codes = net(seen.contiguous(memory_format=torch.channels_last), sight.codes)
             base = codes.mean(1, keepdim=True).expand_as(codes)
             used = codes

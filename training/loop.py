@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-__all__ = ["FURTHER", "Run", "averaged", "cosine", "half", "update_average"]
+__all__ = ["FURTHER", "Run", "averaged", "cosine", "update_average"]
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +32,6 @@ def cosine(progress: float, warmup: float = 0.02, floor: float = 0.01) -> float:
     if progress < warmup:
         return progress / warmup + 1e-3
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
-
-
-def half() -> torch.autocast:
-    """Convolutions and products in bfloat16 within, where the machine has them in hardware (PyTorch tells so of a processor
-    since `torch.cpu.get_capabilities`); elsewhere nothing changes."""
-    device = torch.get_default_device().type
-    has = getattr(torch.cpu, "get_capabilities", dict)()
-    able = device != "cpu" or has.get("avx512_bf16", False) or has.get("amx_bf16", False)
-    return torch.autocast(device, torch.bfloat16, enabled=able)
 
 
 def averaged(net: nn.Module) -> nn.Module:

@@ -9,13 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from styleid.family import resized
+from styleid.networks.half import half
 from styleid.networks.psp import Encoder, EncoderConfig, build_encoder
 from styleid.networks.restyle import encode
 from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
 from .data import SIDE, Heads
-from .loop import FURTHER, Run, cosine, half
+from .loop import FURTHER, Run, cosine
 
 RATE = 1e-3
 
@@ -59,7 +60,7 @@ def train_segmentation(
         loss = (codes - wanted).square().mean()
         if step % 2:
             part = slice(0, batch // 2)
-            with half():
+            with half(torch.get_default_device()):
                 decoded = generator.synthesis(codes[part], noise="none", size=SIDE).float()
             logits = parser(((decoded + 1) / 2).contiguous(memory_format=torch.channels_last))
             loss = loss + 0.3 * F.cross_entropy(logits, labels[part].long())

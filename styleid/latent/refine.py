@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from ..errors import InputError, StyleIDError
 from ..faces.camera import affine_camera
 from ..family import planes, resized
+from ..networks.half import half
 
 if TYPE_CHECKING:
     from ..family import Family
@@ -96,13 +98,16 @@ def _refine(family: Family, picture: Tensor, code: Tensor, steps: int, tick: Cal
     with torch.no_grad():
         shapes, camera = _shapes(family, wanted), affine_camera(family.landmarks, wanted)
         counts = _counts(family, picture, wanted)
+    fast = half(weight.device) if weight.dtype == torch.float32 else contextlib.nullcontext()
     start = code.clone().to(weight.device, torch.float32)
     move = torch.zeros_like(start, requires_grad=True)
     optimiser = torch.optim.Adam([move], lr=_RATE, betas=(0.9, 0.99))
     best, least = start, torch.inf
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = _RATE * min(1.0, (steps - step) / (0.3 * steps))
-        made = resized(family.generator.synthesis((start + move).to(weight.dtype)).float(), side)
+        with fast:
+            made = family.generator.synthesis((start + move).to(weight.dtype))
+        made = resized(made.float(), side)
         error = made - wanted
         loss = sum(_pooled(error, counts, pool) for pool in _POOLS)
         loss = loss + _COLOUR * _pooled(error - error.mean(1, keepdim=True), counts, 4)

@@ -85,7 +85,7 @@ def test_eyes_count_more_than_the_background(tiny_family, faces) -> None:
     crops, codes = faces
 
     def left_and_right(left: int) -> torch.Tensor:
-        refined = refine_codes(replace(tiny_family, parser=Striped(left)), crops, codes, steps=20)
+        refined = refine_codes(replace(tiny_family, parser=Striped(left)), crops, codes, steps=80)
         error = (tiny_family.decode(refined) - crops).abs().mean((1, 3))  # [N, S]
         return torch.stack([half.mean() for half in error.chunk(2, 1)])
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from training import loop
-from training.loop import Run, cosine, half
+from training.loop import Run, cosine
 
 
 def test_a_run_resumes_where_it_stopped(tmp_path: Path) -> None:
@@ -55,12 +55,3 @@ def test_checkpoints_are_small_files_of_which_one_set_is_always_whole(
 
 def test_the_rate_warms_up_and_ends_near_zero() -> None:
     assert [cosine(0.02), cosine(1.0)] == pytest.approx([1.0, 0.01])
-
-
-@pytest.mark.parametrize(("has", "found"), [("avx512_bf16", torch.bfloat16), ("avx2", torch.float32)])
-def test_half_precision_is_for_processors_that_compute_in_it(
-    monkeypatch: pytest.MonkeyPatch, has: str, found: torch.dtype
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {has: True}, raising=False)
-    with half():
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == found
