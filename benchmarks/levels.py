@@ -1,6 +1,6 @@
 """What the levels buy: faces that pass the judge, attributes kept, size of the change, generator passes, and k, l, t.
 
-    python benchmarks/levels.py [--faces 40] [--heads CACHE] [--set 16] [--photographs]
+    python benchmarks/levels.py [--levels low medium high] [--faces 40] [--heads CACHE] [--set 16] [--photographs]
 
 Faces are random identities of the family with a seed that nothing was chosen on, or rendered heads that no network was
 trained on; `first` is the share that passes the judge with the candidate that the search prefers, before the judge was
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -117,8 +117,8 @@ def _met(met: Achieved) -> str:
     return f"{met.faces}: k {met.k}{more}"
 
 
-def photograph_rows(family: Family) -> Iterator[str]:
-    for level in LEVELS:
+def photograph_rows(family: Family, levels: Sequence[str]) -> Iterator[str]:
+    for level in levels:
         for name in EXAMPLES:
             (result,) = Anonymizer(family, level, SEED, on_failure="blur")(example_photograph(name))
             for face in result.faces:
@@ -136,6 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--levels", nargs="+", default=list(LEVELS), choices=list(LEVELS))
     parser.add_argument("--faces", type=int, default=40, help="held-out faces per level (%(default)s)")
     parser.add_argument(
         "--heads", type=Path, help="cache of training.render's heads, instead of random identities"
@@ -153,12 +154,12 @@ def main() -> None:
         f"{'change':>8}{'turn':>6}{'passes':>7}{'max':>5}"
     )
     with torch.no_grad():
-        for level in LEVELS if options.faces else ():
+        for level in options.levels if options.faces else ():
             print(level_row(family, crops[: options.faces], level), flush=True)
     if options.photographs:
         heads = f"{'judge':>7}{'nearest':>9}{'kept':>7}{'named':>7}{'passes':>8}"
         print(f"\n{'level':8}{'photograph':11}{'no':>3} {'outcome':12}{heads}")
-        for row in photograph_rows(family):
+        for row in photograph_rows(family, options.levels):
             print(row, flush=True)
     if options.set:
         print(f"\n{'asked':48}{'sources':22}{'new faces':22}{'published':22}{'out':>4}")
