@@ -17,5 +17,5 @@ def half(device: torch.device) -> contextlib.AbstractContextManager:
         has = getattr(torch.cpu, "get_capabilities", dict)()
         able = has.get("avx512_bf16", False) or has.get("amx_bf16", False)
     else:
-        able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        able = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
     return torch.autocast(device.type, torch.bfloat16) if able else contextlib.nullcontext()
