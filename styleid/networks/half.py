@@ -12,7 +12,7 @@ __all__ = ["half"]
 def half(device: torch.device) -> contextlib.AbstractContextManager:
     """Convolutions and products in bfloat16 within, where the device has them in hardware (PyTorch tells so of a processor
     since `torch.cpu.get_capabilities`); elsewhere nothing changes. For gradients: a generator's forward and backward pass
-    takes less than half the time on such a processor."""
+    takes half the time on such a processor."""
     if device.type == "cpu":
         has = getattr(torch.cpu, "get_capabilities", dict)()
         able = has.get("avx512_bf16", False) or has.get("amx_bf16", False)

@@ -56,7 +56,7 @@ def low_reach_target(recipe: Recipe) -> None:
         models=models["models"],
         crops=faces["crops"],
         target="distance",
-        value=1.25,
+        value=1.2,
     )
     recipe.add(
         "PreviewAny",
@@ -165,7 +165,8 @@ def medium_layer_swap(recipe: Recipe) -> None:
         models=models["models"],
         source=codes["codes"],
         target=identity["codes"],
-        layers="ranked+2",
+        layers="ranked",
+        strength=1.2,
     )
     _, region = area_of(recipe, 1, models, faces, "face")
     decoded = recipe.add("StyleIDDecodeWPlus", 2, models=models["models"], codes=swapped["codes"])
