@@ -139,14 +139,14 @@ def train_together(
         return _Sight(_Batch(heads, exchanged, critics, net.input_size, side), codes, picture, look)
 
     run = Run("together", folder, steps, state, report, seed=seed)
-    sights = [first_sight(look) for look in range(STEPS)]
+    sights: dict[int, _Sight] = {}
     for step in run.steps():
         for group in optimiser.param_groups:
             group["lr"] = group["rate"] * cosine(step / steps)
         slot = step % STEPS
-        if sights[slot].look == STEPS:
-            sights[slot] = first_sight(0)
-        sight = sights[slot]
+        sight = sights.get(slot) or first_sight(slot)
+        if sight.look == STEPS:
+            sight = first_sight(0)
         batch, look = sight.batch, sight.look
         net.train()
         keep_statistics(net)
