@@ -148,6 +148,13 @@ class Family:
         network = self._part("attributes")
         return run(network, resized(planes(crops), network.input_size) * 2 - 1, network, "attribute net")
 
+    @property
+    def identity_layers(self) -> tuple[int, ...]:
+        """The ranking's; without one those published for the family, or the paper's share of the code, layers 5..7 of 18."""
+        known = self.layers if self.ranking is None else self.ranking.layers
+        count = self.generator.num_layers
+        return tuple(known) or tuple(range(round(count * 5 / 18), round(count * 7 / 18) + 1))
+
     def networks(self) -> list[nn.Module]:
         """All its networks, for what moves them or counts their memory."""
         parts = [getattr(part, "network", part) for part in vars(self).values()]

@@ -52,8 +52,8 @@ __all__ = ["Critics", "looking_again", "train_together"]
 BATCH = 8  # every second one a picture of the person whose face the one before it gets
 RATE, GENERATOR_RATE = 8e-4, 5e-4
 FLAT = 2  # samples of a last look that are decoded with one w in all layers: every layer is to understand it
-# Weights: of the parser's features, of who it is by the recogniser, and of how far the layers' codes lie apart.
-SHAPES, IDENTITY, APART = 2.5, 1.0, 0.003
+# Weights: of the parser's features, of what is broad, of who it is by the recogniser, of how far the layers' codes lie apart.
+SHAPES, BROAD, IDENTITY, APART = 2.5, 8.0, 1.0, 0.003
 SWAPS = (STEPS // 2, STEPS - 1)  # looks after which identity layers are swapped
 # Weights after a swap: of the picture, of the person that is to come, and of the one that is to go.
 SWAPPED, COMES, GOES = 1.2, 0.8, 0.35
@@ -199,9 +199,11 @@ class _Wanted:
             self.camera = affine_camera(critics.landmarks, pictures)
 
     def unlike(self, found: Tensor) -> Tensor:
-        """By the pixels, and by the shapes that the parser sees; both count most where the face is."""
+        """By the pixels, and by the shapes that the parser sees, both most where the face is; and by the square of what is
+        broad, alike everywhere: the large errors are those of hair, clothes and background."""
         shape = feature_distance(shapes(self.critics.parser, found), self.features, self.weight)
-        return reconstruction_loss(found, self.pictures, self.weight) + SHAPES * shape
+        broad = F.avg_pool2d(found - self.pictures, 2).square().mean()
+        return reconstruction_loss(found, self.pictures, self.weight) + SHAPES * shape + BROAD * broad
 
     def other_person(self, identity: Tensor) -> Tensor:
         """How far embeddings `[N,512]` are from those of the pictures."""

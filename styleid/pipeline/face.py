@@ -84,17 +84,12 @@ def crop_size(family: Family) -> int:
 
 
 def identity_layers(family: Family, widen: int = 0) -> tuple[int, ...]:
-    """The ranking's identity layers, two finer ones for each step of `widen`, and from the third step on a coarser one.
+    """The family's identity layers, two finer ones for each step of `widen`, and from the third step on a coarser one.
 
-    Finer layers carry colours, which are matched with the source afterwards; coarser ones carry pose. Without a ranking:
-    those published for the family, or the paper's share of the code, layers 5..7 of 18.
+    Finer layers carry colours, which are matched with the source afterwards; coarser ones carry pose.
     """
     count = family.generator.num_layers
-    known = family.layers if family.ranking is None else family.ranking.layers
-    if known:
-        first, last = min(known), max(known)
-    else:
-        first, last = round(count * 5 / 18), round(count * 7 / 18)
+    first, last = min(family.identity_layers), max(family.identity_layers)
     coarser, finer = max(0, widen - 2), 2 * widen
     return tuple(range(max(0, first - coarser), min(count, last + finer + 1)))
 

@@ -30,9 +30,17 @@ def difference(family, codes, crops) -> torch.Tensor:
 
 def test_every_face_comes_nearer(tiny_family, faces) -> None:
     crops, codes = faces
-    refined = refine_codes(tiny_family, crops, codes, steps=20)
+    refined = refine_codes(tiny_family, crops, codes, steps=60)
     assert refined.shape == codes.shape and not refined.requires_grad
     assert (difference(tiny_family, refined, crops) < 0.6 * difference(tiny_family, codes, crops)).all()
+
+
+def test_layers_of_identity_move_last(tiny_family, faces) -> None:
+    crops, codes = faces
+    identity = list(tiny_family.identity_layers)
+    moved, end = (refine_codes(tiny_family, crops, codes, steps=steps) != codes for steps in (4, 40))
+    assert moved.any() and not moved[:, identity].any()
+    assert end[:, identity].any()
 
 
 @pytest.mark.parametrize("kind", ["the family's", "BiSeNet"])
@@ -50,7 +58,7 @@ def test_shapes_come_nearer_where_a_parser_sees_them(tiny_family, faces, kind) -
         with torch.no_grad():
             return feature_distance(*map(parser.features, pictures))
 
-    seen, unseen = (refine_codes(family, crops, codes, steps=20) for family in (sees, blind))
+    seen, unseen = (refine_codes(family, crops, codes, steps=60) for family in (sees, blind))
     assert apart(seen) < apart(unseen)
     assert apart(seen) < apart(codes)
 
