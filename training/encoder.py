@@ -52,7 +52,7 @@ __all__ = ["Critics", "looking_again", "train_together"]
 BATCH = 8  # every second one a picture of the person whose face the one before it gets
 RATE, GENERATOR_RATE = 8e-4, 5e-4
 FLAT = 2  # samples of a last look that are decoded with one w in all layers: every layer is to understand it
-# Weights: of the parser's features, of what is broad, of who it is by the recogniser, of how far the layers' codes lie apart.
+# Weights: of the parser's features, of what is broad, of who it is by the recogniser, of how far layers' codes lie apart.
 SHAPES, BROAD, IDENTITY, APART = 2.5, 16.0, 1.0, 0.003
 SWAPS = (STEPS // 2, STEPS - 1)  # looks after which identity layers are swapped
 # Weights after a swap: of the picture, of the person that is to come, and of the one that is to go.

@@ -23,7 +23,8 @@ __all__ = ["feature_distance", "project", "refine_codes", "refinement"]
 _SIDE = 256  # pictures are compared at this size at most
 _POOLS = (1, 2, 4, 8)
 _RATE, _NEAR = 0.3, 0.01
-_OTHERS = 2 / 3  # share of the steps in which the layers that do not carry identity move, before those that do
+# Share of the steps in which the layers that do not carry identity move, before those that do.
+_OTHERS = 2 / 3
 _COLOUR = 2.0  # weight of hue and saturation, without brightness
 _SHAPES = 6.0  # weight of what the parser sees
 _TURN = 2.0  # weight of how the head is turned
