@@ -56,7 +56,7 @@ def low_reach_target(recipe: Recipe) -> None:
         models=models["models"],
         crops=faces["crops"],
         target="distance",
-        value=1.2,
+        value=1.1,
     )
     recipe.add(
         "PreviewAny",
