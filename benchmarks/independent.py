@@ -1,7 +1,7 @@
 """An independent judge on photographs: dlib's recogniser, trained on real people and unknown to this project.
 
     pip install dlib-bin face-recognition-models
-    python benchmarks/independent.py [--levels low medium high]
+    python benchmarks/independent.py [--levels low medium high] [--family embedded]
 
 Every photograph of people that the installed packages ship is anonymised. Each face that dlib finds in the original is
 compared with the same place in the output and with the nearest of all faces that dlib finds there: "place/nearest".
@@ -74,13 +74,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--levels", nargs="+", default=["low", "medium", "high"])
+    parser.add_argument("--family", default="embedded", help="weights to anonymise with (%(default)s)")
     options = parser.parse_args()
     judge = Judge()
     print(
         f"{'level':8}{'photograph':14}{'outcome':12}{'seconds':>8}{'faces':>7}{'seen after':>12}  distances"
     )
     for level in options.levels:
-        anonymizer = Anonymizer(level=level)
+        anonymizer = Anonymizer(options.family, level)
         for scene in people():
             start = time.perf_counter()
             result = anonymizer(scene.image)[0]

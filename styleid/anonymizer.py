@@ -33,8 +33,8 @@ Detect = Callable[[Tensor], Sequence[faces.Face]]
 class Anonymizer:
     """Replaces every face of pictures by somebody who does not exist, and verifies it.
 
-    Within a picture no new face resembles another one, or anybody of the picture. Without a seed this also holds, as far
-    as there are enough different faces, against all pictures that this Anonymizer has seen before, and against `book`.
+    No new face resembles anybody of its picture. As far as there are enough different faces, none resembles another new
+    face of it either, nor, without a seed, anybody of the pictures that this Anonymizer has seen before, or of `book`.
 
     Args:
         family: weights to use, by name or loaded.

@@ -46,7 +46,8 @@ class Recogniser:
     def view(self, x: Tensor) -> Tensor:
         """What the network is shown of pictures ``[N,3,S,S]`` in 0..1: the inner face in its range. Differentiable."""
         side = x.shape[-1] / 256
-        rows, columns = (slice(round(a * side), round(b * side)) for a, b in (ROWS, COLUMNS))
+        window = getattr(self.network, "window", (ROWS, COLUMNS))
+        rows, columns = (slice(round(a * side), round(b * side)) for a, b in window)
         x = resized(x[:, :, rows, columns], self.network.input_size) * 2 - 1
         return x * getattr(self.network, "input_scale", 1.0)
 

@@ -164,6 +164,17 @@ def test_recognisers_see_the_inner_face() -> None:
     torch.testing.assert_close(network.seen[1][0], crops(20, 128)[0, 18:112, 16:110].permute(2, 0, 1) * 2 - 1)
 
 
+def test_a_network_may_ask_for_its_own_window() -> None:
+    network = Recorder()
+    network.window = ((68, 238), (43, 213))
+    face = crops(1, 256)
+    network.input_size = 170
+    torch.testing.assert_close(
+        Recogniser("seen", network, 1.0).view(face.permute(0, 3, 1, 2))[0],
+        face[0, 68:238, 43:213].permute(2, 0, 1) * 2 - 1,
+    )
+
+
 def test_facenet_sees_its_own_range() -> None:
     """Its public code gives it (byte - 127.5) / 128, where others take byte / 127.5 - 1."""
     network = KINDS["facenet"].build(InceptionResnetConfig(blocks=(1, 1, 1)))

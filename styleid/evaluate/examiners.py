@@ -26,6 +26,7 @@ _KINDS = (
     "curricularface",
     "adaface",
     "facenet",
+    "dlib-resnet",
     "iresnet",
 )  # give embeddings
 

@@ -15,6 +15,7 @@ from torch import nn
 from ..errors import WeightsError
 from .bisenet import BiSeNet, BiSeNetConfig
 from .detector import DetectorConfig, FaceDetector
+from .dlib_resnet import DlibResNet, DlibResNetConfig
 from .heads import AttributeConfig, AttributeNet, LandmarkConfig, LandmarkNet
 from .inception_resnet import InceptionResnet, InceptionResnetConfig
 from .irse import IRSE, IRSEConfig
@@ -54,6 +55,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "adaface": Kind(IRSEConfig, IRSE),
         "iresnet": Kind(IRSEConfig, IRSE),
         "facenet": Kind(InceptionResnetConfig, InceptionResnet),
+        "dlib-resnet": Kind(DlibResNetConfig, DlibResNet),
         "mobilefacenet": Kind(MobileFaceNetConfig, MobileFaceNet),
         "unet-parser": Kind(ParserConfig, UNetParser),
         "attributes": Kind(AttributeConfig, AttributeNet),

@@ -49,17 +49,17 @@ class _Run:
         known = [track.source.views[judge].source for track in self.tracks if track.source is not None]
         return torch.cat(known) if known else torch.empty(0, 0)
 
-    def others(self, track: Track) -> Tensor:
-        """The judge's embeddings [M, D] of every source face, and of the new faces that the other tracks wear."""
-        worn = [one.judged for one in self.tracks if one is not track and one.candidate is not None]
-        return torch.cat([self.sources, *worn])
+    def worn(self, but: Track | None = None) -> Tensor:
+        """The judge's embeddings [K, D] of the new faces that all tracks wear, or all but one."""
+        worn = [one.judged for one in self.tracks if one is not but and one.candidate is not None]
+        return torch.cat(worn) if worn else torch.empty(0, 0)
 
     def remember(self) -> None:
         """Keep what the next pictures of the run should stay away from."""
         book = self.settings.book
         if book is not None:
-            worn = [track.judged for track in self.tracks if track.candidate is not None]
-            book.add(torch.cat([self.sources, *worn]))
+            for embeddings in (self.sources, self.worn()):
+                book.add(embeddings)
 
     def add(
         self, faces: Sequence[Face], pixels: Tensor, tick: Callable[[float], None] = lambda share: None
@@ -100,7 +100,7 @@ def run_photo(
     for round_ in range(ROUNDS):
         for number, track in enumerate(run.tracks, start=1):
             if track.candidate is None:
-                track.advance(settings, run.others(track))
+                track.advance(settings, run.sources, run.worn(track))
             tick(0.3 + 0.7 * (round_ + 0.5 * number / len(run.tracks)) / ROUNDS)
         hopeless = _hopeless(run)
         if hopeless is not None:

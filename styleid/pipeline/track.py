@@ -24,6 +24,9 @@ __all__ = ["Track", "guarded_reason"]
 
 # Candidates near to somebody, of which the best is worn where none of them is clearly somebody else.
 _SPARES = 4
+# Candidates like another new face of the picture, after which the least alike is worn where no other one was found. A judge
+# to whom all generated faces look alike finds none, and two people who get like faces are still nobody.
+_ALIKE = 24
 # The judge's distance that is clearly somebody else, in thresholds. The embedded judge knows rendered heads only: of 29 new
 # faces in photographs that passed it, dlib's recogniser took three for the same person, one of them of the 14 beyond this.
 _CLEAR = 1.16
@@ -101,23 +104,31 @@ class Track:
         self.candidate, self.judged, self.notes = None, None, ()
         self.failed = self.failed or reason
 
-    def advance(self, settings: Settings, others: Tensor) -> None:
-        """Wear the next candidate that the judge takes for nobody of `others` [M, D], the people of this picture.
+    def advance(self, settings: Settings, people: Tensor, worn: Tensor) -> None:
+        """Wear the next candidate that the judge takes for nobody of `people` [M, D], the people of this picture.
 
-        One that resembles nobody of earlier pictures either is preferred, and then one that is clearly nobody of this one;
-        there may be none.
+        One that resembles none of the new faces `worn` [K, D] of the others is preferred, then one that resembles nobody of
+        earlier pictures, then one that is clearly nobody of this one; there may be none.
         """
         if self.failed is not None:
             return
         threshold = settings.goal.judge.threshold
         spare: list[tuple[float, float, Candidate, Tensor]] = []
+        alike: list[tuple[float, Candidate, Tensor]] = []
         try:
             for candidate in self._proposals:
                 judged = settings.goal.judge.embed(candidate.composite)
                 # What the verification will ask, on the crop and before the cost of pasting and detecting.
-                here = float(pairwise_identity_distance(judged, others).min())
+                here = _nearest(judged, people)
                 if here <= threshold:
                     continue
+                beside = _nearest(judged, worn)
+                if beside <= threshold:
+                    alike.append((beside, candidate, judged))
+                    if len(alike) == _ALIKE:
+                        break
+                    continue
+                here = min(here, beside)
                 earlier = torch.inf if settings.book is None else float(settings.book.nearest(judged))
                 if min(here / self.clear, earlier) > threshold:
                     self._wear(candidate, judged)
@@ -127,10 +138,19 @@ class Track:
                     break
         except Exception as error:  # nothing is worn that was not measured
             self._prober.reason = guarded_reason("judging the new face", error)
-            spare = []
+            spare, alike = [], []
         if spare:
             _, earlier, candidate, judged = max(spare, key=lambda one: (one[1] > threshold, one[0]))
             resembles = "its new face resembles one of an earlier picture of this run"
             self._wear(candidate, judged, *([resembles] if earlier <= threshold else []))
             return
+        if alike:
+            _, candidate, judged = max(alike, key=lambda one: one[0])
+            self._wear(candidate, judged, "its new face resembles another new face of this picture")
+            return
         self.give_up(self._prober.reason or "no setting of this level moved the face past the threshold")
+
+
+def _nearest(judged: Tensor, others: Tensor) -> float:
+    """Distance of an embedding [1, D] to the nearest of [M, D]; infinite where there is nobody."""
+    return float(pairwise_identity_distance(judged, others).min()) if len(others) else torch.inf

@@ -1,7 +1,8 @@
-"""What huggingface-hub knows about a file: its address, headers with the login of the user, and whether it is here."""
+"""Where a file is: here already, from another program or an installed package; or its address, with the user's login."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,11 @@ def offline() -> bool:
 
 
 def cached(source: Source) -> Path | None:
-    """The file in the cache of huggingface-hub, where other programs have fetched it."""
+    """The file in an installed package, or in the cache of huggingface-hub, where other programs have fetched it."""
+    if source.package:
+        spec = importlib.util.find_spec(source.package)  # imports nothing
+        found = [Path(folder) / source.file for folder in (spec and spec.submodule_search_locations) or ()]
+        return next((file for file in found if file.is_file()), None)
     if not source.repo:
         return None
     from huggingface_hub import try_to_load_from_cache

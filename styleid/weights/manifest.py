@@ -21,14 +21,17 @@ MAIN = "main"  # the revision of a Hugging Face repository that is meant where n
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One place that a file can be fetched from: a file of a Hugging Face repository, or a URL."""
+    """One place that a file can be had from: a Hugging Face repository, an installed Python package, or a URL."""
 
     repo: str = ""
+    package: str = ""
     file: str = ""
     revision: str = MAIN
     url: str = ""
 
     def __str__(self) -> str:
+        if self.package:
+            return f"the Python package {self.package}: {self.file}"
         return self.url or f"Hugging Face {self.repo}: {self.file} ({self.revision})"
 
 
@@ -222,12 +225,14 @@ def _weights(name: str, given: Any) -> WeightsEntry:
 
 def _source(what: str, given: Any) -> Source:
     source = Source(**_checked(what, given, Source))
-    hub = re.fullmatch(r"[\w.-]+/[\w.-]+", source.repo) and source.file and not source.url
-    if hub:
+    if source.file:
         _check_path(what, source.file)
-    if not hub and not (re.match(r"https?://", source.url) and not source.repo and not source.file):
+    named = [name for name in ("repo", "package", "url") if getattr(source, name)]
+    shapes = {"repo": r"[\w.-]+/[\w.-]+", "package": r"\w+", "url": r"https?://.*"}
+    sound = len(named) == 1 and re.fullmatch(shapes[named[0]], getattr(source, named[0]))
+    if not sound or bool(source.file) == bool(source.url):
         raise WeightsError(
-            f"The manifest's {what} must hold 'repo' (owner/name) and 'file', or a 'url', found {given}."
+            f"The manifest's {what} must hold 'file' with 'repo' (owner/name) or 'package', or a 'url', found {given}."
         )
     return source
 

@@ -18,6 +18,7 @@ from styleid.errors import InputError, WeightsError
 from styleid.networks import KINDS, load_network, write_network
 from styleid.networks.bisenet import BiSeNetConfig
 from styleid.networks.detector import DetectorConfig
+from styleid.networks.dlib_resnet import DlibResNetConfig
 from styleid.networks.heads import AttributeConfig, LandmarkConfig
 from styleid.networks.inception_resnet import InceptionResnetConfig
 from styleid.networks.irse import IRSEConfig
@@ -47,6 +48,7 @@ CONFIGS = {
     "adaface": IRSEConfig(units=UNITS, widths=WIDTHS, input_size=32, block="ir-norm", last_norm="plain"),
     "iresnet": IRSEConfig(units=UNITS, widths=WIDTHS, input_size=32, block="ir-norm", shortcut="conv"),
     "facenet": InceptionResnetConfig(blocks=(1, 1, 1)),
+    "dlib-resnet": DlibResNetConfig(units=(1, 1), widths=(8, 16), input_size=32),
     "celeba40": MobileNet40Config(widths=(8,) * 14),
     "bisenet": BiSeNetConfig(widths=(8, 8, 8, 8), context=8, auxiliary=8),
     "parsenet": ParseNetConfig(widths=(8, 8), blocks=1),

@@ -313,6 +313,34 @@ def test_offline_the_cache_of_other_programs_helps(store, server, published, con
     assert store.left_over() == OWN
 
 
+def test_an_installed_package_is_a_source(store, server, container, tmp_path, monkeypatch) -> None:
+    """It is read, never imported; without it the next source is asked, and a wrong file in it is not used."""
+    server.files["/elsewhere.pt"] = container
+    sources = [
+        {"package": "packed_weights", "file": "models/own.pt"},
+        {"url": f"{server.store}/elsewhere.pt"},
+    ]
+    store.publish("pub-packed", sources, container)
+    weights.fetch(["pub-packed"], accept=True)
+    asked = len(server.requests)
+    assert asked > 0
+    package = tmp_path / "site" / "packed_weights"
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise SystemExit('imported')")
+    (package / "models" / "own.pt").write_bytes(container)
+    monkeypatch.syspath_prepend(package.parent)
+    for path in store.folder.glob("pub-packed*"):
+        path.unlink()
+    (fetched,) = weights.fetch(["pub-packed"], accept=True)
+    assert fetched.path is not None and len(server.requests) == asked
+    assert (package / "models" / "own.pt").read_bytes() == container
+    for path in store.folder.glob("pub-packed*"):
+        path.unlink()
+    (package / "models" / "own.pt").write_bytes(container + b"more")
+    weights.fetch(["pub-packed"], accept=True)
+    assert len(server.requests) > asked
+
+
 def test_a_file_that_is_no_network_is_kept_out(store, server) -> None:
     """The right bytes, but not what the manifest calls them."""
     server.files["/text.pt"] = b"no weights at all"

@@ -243,6 +243,10 @@ def broken(path: str, value: object) -> dict:
         broken("weights/own-judge/sources", [{"repo": "owner/name"}]),
         broken("weights/own-judge/sources", [{"repo": "owner/name", "file": "../x.pt"}]),
         broken("weights/own-judge/sources", [{"url": "file:///etc/passwd"}]),
+        broken("weights/own-judge/sources", [{"package": "a_package"}]),
+        broken("weights/own-judge/sources", [{"package": "../a", "file": "x.pt"}]),
+        broken("weights/own-judge/sources", [{"package": "a_package", "file": "../x.pt"}]),
+        broken("weights/own-judge/sources", [{"package": "a", "repo": "owner/name", "file": "x.pt"}]),
         broken(
             "weights/own-judge/sources", [{"repo": "owner/name", "file": "x", "url": "https://example.org"}]
         ),

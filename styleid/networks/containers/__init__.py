@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from torch import nn
 
+from .dlib import read_dlib_resnet
 from .encoders import read_e4e, read_psp, read_psp_seg
 from .mapper import read_mapper
 from .nvidia import read_nvidia
@@ -44,6 +45,7 @@ READERS: Mapping[str, Mapping[str, Reader]] = MappingProxyType(
         "adaface": {".safetensors": read_adaface},
         "iresnet": {**_torch(read_iresnet), ".onnx": read_iresnet_onnx},
         "facenet": _torch(read_facenet),
+        "dlib-resnet": {".dat": read_dlib_resnet},
         "celeba40": _torch(read_celeba40),
         "bisenet": _torch(read_bisenet),
         "parsenet": _torch(read_parsenet),
