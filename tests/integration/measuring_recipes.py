@@ -78,6 +78,7 @@ def rank_layers_and_channels(recipe: Recipe) -> None:
         source=codes["codes"],
         target=identity["codes"],
         channels=mask["channels"],
+        strength=1.25,
     )
     decoded = recipe.add("StyleIDDecodeWPlus", 3, models=models["models"], codes=swapped["codes"])
     _, region = area_of(recipe, 4, models, faces, "face")
@@ -110,6 +111,7 @@ def privacy_report(recipe: Recipe) -> None:
         source=codes["codes"],
         target=identity["codes"],
         layers="ranked+2",
+        strength=1.25,
     )
     decoded = recipe.add("StyleIDDecodeWPlus", 1, models=models["models"], codes=swapped["codes"])
     _, region = area_of(recipe, 1, models, faces, "face")
