@@ -30,6 +30,8 @@ _FACE_AT = (0.50, 0.575, 0.225, 0.30)  # centre x, centre y, radius x, radius y
 _GROWTH = 0.03
 # How much of the surroundings an area takes in along the head's edge.
 _RIM = 0.012
+# What is narrower than twice this share beside the head is what mistakes of the parser leave of the surroundings.
+_SPUR = 0.045
 # Skin of less than this share of the usual face does not tell where the face ends.
 _LITTLE = 0.5
 # A part smaller than this share of its canonical place counts as missed by the parser.
@@ -113,7 +115,7 @@ def _on_the_head(mask: np.ndarray, labels: np.ndarray, area: str) -> np.ndarray:
     pieces, _ = ndimage.label(behind)
     at_border = np.unique(np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]]))
     surroundings = np.isin(pieces, at_border[at_border > 0]) & ~_grow(head, _RIM)
-    return _largest(mask & ~surroundings)
+    return _largest(_open(mask & ~surroundings, _SPUR))
 
 
 def _face_hair(labels: np.ndarray) -> np.ndarray:

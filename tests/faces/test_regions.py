@@ -102,6 +102,17 @@ def test_a_turned_heads_surroundings_stay() -> None:
     assert not masks[-1][:, : int(0.35 * S)].any() and masks[3][labels[0].numpy() == 1].all()
 
 
+def test_a_post_beside_a_turned_head_that_is_taken_for_skin_stays() -> None:
+    labels = head()
+    labels[:, :, : int(0.38 * S)] = 0
+    across, down = slice(int(0.27 * S), int(0.40 * S)), slice(int(0.40 * S), int(0.70 * S))
+    labels[:, int(0.40 * S) : int(0.44 * S), across] = 1
+    labels[:, down, int(0.27 * S) : int(0.31 * S)] = 1
+    mask = area("face", labels)
+    assert not mask[int(0.50 * S) : int(0.70 * S), : int(0.34 * S)].any()
+    assert mask[int(0.45 * S) : int(0.80 * S), int(0.40 * S) : int(0.60 * S)].all()
+
+
 @pytest.mark.parametrize("name", [n for n in AREAS if n != "face-eyes"])
 def test_no_holes_and_one_piece_even_from_noise(name: str) -> None:
     labels = head()
