@@ -114,7 +114,8 @@ class Track:
             return
         threshold = settings.goal.judge.threshold
         spare: list[tuple[float, float, Candidate, Tensor]] = []
-        alike: list[tuple[float, Candidate, Tensor]] = []
+        alike: tuple[float, Candidate, Tensor] | None = None
+        count = 0
         try:
             for candidate in self._proposals:
                 judged = settings.goal.judge.embed(candidate.composite)
@@ -124,8 +125,10 @@ class Track:
                     continue
                 beside = _nearest(judged, worn)
                 if beside <= threshold:
-                    alike.append((beside, candidate, judged))
-                    if len(alike) == _ALIKE:
+                    if alike is None or beside > alike[0]:
+                        alike = beside, candidate, judged
+                    count += 1
+                    if count == _ALIKE:
                         break
                     continue
                 here = min(here, beside)
@@ -138,14 +141,14 @@ class Track:
                     break
         except Exception as error:  # nothing is worn that was not measured
             self._prober.reason = guarded_reason("judging the new face", error)
-            spare, alike = [], []
+            spare, alike = [], None
         if spare:
             _, earlier, candidate, judged = max(spare, key=lambda one: (one[1] > threshold, one[0]))
             resembles = "its new face resembles one of an earlier picture of this run"
             self._wear(candidate, judged, *([resembles] if earlier <= threshold else []))
             return
-        if alike:
-            _, candidate, judged = max(alike, key=lambda one: one[0])
+        if alike is not None:
+            _, candidate, judged = alike
             self._wear(candidate, judged, "its new face resembles another new face of this picture")
             return
         self.give_up(self._prober.reason or "no setting of this level moved the face past the threshold")
