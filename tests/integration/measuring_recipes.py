@@ -103,7 +103,7 @@ def privacy_report(recipe: Recipe) -> None:
         "For folders: `python -m styleid evaluate CLEAN ANON`.",
     )
     codes = recipe.add("StyleIDEncodeToWPlus", 1, models=models["models"], crops=faces["crops"])
-    identity = recipe.add("StyleIDRandomIdentity", 1, models=models["models"], one_per_face=codes["codes"])
+    identity = recipe.add("StyleIDChooseTarget", 1, models=models["models"], source=codes["codes"])
     swapped = recipe.add(
         "StyleIDSwapIdentityLayers",
         1,
