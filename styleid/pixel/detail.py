@@ -14,10 +14,13 @@ __all__ = ["match_detail"]
 _EDGES = (0.004, 0.008, 0.016)
 # A band is amplified by this at most: what a soft target does not hold cannot be had by amplifying.
 _MOST = 2.0
+# What is added is at most this share of the source's own mean contrast in the band: weak texture is amplified in full, and
+# edges that are strong already, as of pupils and lips, get no halos.
+_ADDED = 0.7
 
 
 def match_detail(target: torch.Tensor, source: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Amplifies the target's fine contrast to that of the source; both IMAGE [N, H, W, 3] in 0..1 of one size.
+    """Amplifies the target's fine contrast towards that of the source; both IMAGE [N, H, W, 3] in 0..1 of one size.
 
     mask: [N, H, W]; contrast is compared where it is above 0.5, the mean absolute lightness of each of three bands of
     detail. Only lightness changes; what is sharper than the source stays as it is.
@@ -39,8 +42,10 @@ def _sharpened(target: torch.Tensor, source: torch.Tensor, inside: torch.Tensor)
         return target.clone()
     more = np.zeros(where.shape)
     for own, theirs in zip(_bands(target), _bands(source), strict=True):
-        gain = np.abs(theirs[where]).mean() / max(np.abs(own[where]).mean(), 1e-6)
-        more += (np.clip(gain, 1.0, _MOST) - 1.0) * own
+        wanted = max(np.abs(theirs[where]).mean(), 1e-6)
+        gain = wanted / max(np.abs(own[where]).mean(), 1e-6)
+        limit = _ADDED * wanted
+        more += limit * np.tanh((np.clip(gain, 1.0, _MOST) - 1.0) * own / limit)
     return (target + torch.from_numpy(more).to(target)[..., None]).clamp(0, 1)
 
 

@@ -32,6 +32,14 @@ def test_what_a_soft_target_does_not_hold_is_not_made_up() -> None:
     assert 1.5 * target.std() < matched.std() < 2.1 * target.std()
 
 
+def test_weak_texture_is_amplified_more_than_strong_edges() -> None:
+    target = texture(0.01).clone()
+    target[:, :, 96:] -= 0.4
+    added = (match_detail(target, texture(0.04), INSIDE) - target).abs()
+    assert added[:, :, 90:102].max() < 0.1, "no halo as strong as the edge"
+    assert added[:, :, 20:70].mean() > 0.4 * (texture(0.01) - 0.5).abs().mean()
+
+
 def test_a_sharper_target_stays_as_it_is() -> None:
     assert torch.equal(match_detail(texture(0.05), soft(texture(0.05)), INSIDE), texture(0.05))
 
