@@ -1,4 +1,4 @@
-"""No two people with one new face, and no new face that resembles another person of the input."""
+"""Every face that was seen and every one that was given out, so that new ones can stay away from them."""
 
 from __future__ import annotations
 
