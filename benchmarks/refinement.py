@@ -1,6 +1,6 @@
 """What refining the code buys: reconstructions of the encoder alone beside refined ones.
 
-    python benchmarks/refinement.py [--heads CACHE] [--faces 12] [--steps 30]
+    python benchmarks/refinement.py [--heads CACHE] [--faces 12] [--steps 12 30]
 
 On the faces of photographs that installed packages ship, and on rendered heads that no network was trained on. Columns: PSNR
 of the crop and of the face in it, in dB; the judge's cosine to the original; the median angle between the head poses, by
@@ -89,7 +89,7 @@ def main() -> None:
     )
     parser.add_argument("--heads", type=Path, help="cache of training.render's heads")
     parser.add_argument("--faces", type=int, default=12, help="rendered heads (%(default)s)")
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--steps", type=int, nargs="+", default=[12, 30])
     options = parser.parse_args()
     family = load_family()
     sets = {"photographs": photographed(family)}
@@ -99,10 +99,11 @@ def main() -> None:
     for name, crops in sets.items():
         codes = family.encode(crops)
         print(f"{name:12}encoder  {row(family, crops, codes)}", flush=True)
-        started = time.perf_counter()
-        refined = refine_codes(family, crops, codes, steps=options.steps)
-        seconds = (time.perf_counter() - started) / len(crops)
-        print(f"{name:12}refined  {row(family, crops, refined)}{seconds:8.1f}", flush=True)
+        for steps in options.steps:
+            started = time.perf_counter()
+            refined = refine_codes(family, crops, codes, steps=steps)
+            seconds = (time.perf_counter() - started) / len(crops)
+            print(f"{name:12}{steps:2} steps {row(family, crops, refined)}{seconds:8.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -102,8 +102,8 @@ def _add_anonymize(commands: Any) -> None:
         "--refine",
         type=int,
         metavar="STEPS",
-        help="refine each face's code first: more of pose, expression, hair and light is kept; 0 is fast, 30 good, and what "
-        "the embedded family does by default",
+        help="refine each face's code first: more of pose, expression, hair and light is kept; 0 is fast, 30 nearest to "
+        "the face, 12 what the embedded family does by default",
     )
     parser.add_argument(
         "--on-failure",
