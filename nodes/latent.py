@@ -40,7 +40,7 @@ REFINE_INPUT = (
         "min": -1,
         "max": 1000,
         "tooltip": "Steps by which each code is refined after encoding: more of pose, expression, hair and light carries "
-        "over. -1: as many as the family of weights needs (embedded: 12). Each costs two generator passes and more.",
+        "over. -1: as many as the family of weights needs. Each costs two generator passes and more.",
     },
 )
 

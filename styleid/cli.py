@@ -103,7 +103,7 @@ def _add_anonymize(commands: Any) -> None:
         type=int,
         metavar="STEPS",
         help="refine each face's code first: more of pose, expression, hair and light is kept; 0 is fast, 30 nearest to "
-        "the face, 12 what the embedded family does by default",
+        "the face; by default as many as the family of weights says",
     )
     parser.add_argument(
         "--on-failure",
