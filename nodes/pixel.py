@@ -118,7 +118,8 @@ class StyleIDMaskedIdentityBlend:
                     FAMILY,
                     {
                         "tooltip": "From 'Load Models'. Connected, skin takes on the colours of skin, hair those of hair "
-                        "and lips those of lips; unconnected, the face as a whole."
+                        "and lips those of lips, and the source's glasses and open mouth are carried over; unconnected, "
+                        "the face is matched as a whole."
                     },
                 ),
                 "sharpen": (

@@ -70,14 +70,14 @@ def _eyes_nose(labels: np.ndarray) -> np.ndarray:
     nose = labels == NOSE
     place = _polygon(len(labels), _NOSE_AT)
     nose = _largest(nose) if nose.sum() > _MISSED * place.sum() else nose | place
-    return _close(_eyes(labels) | _grow(_hull(nose), _GROWTH), 0.04)
+    return without_gaps(_eyes(labels) | _grow(_hull(nose), _GROWTH), 0.04)
 
 
 def _eyes_nose_mouth(labels: np.ndarray) -> np.ndarray:
     mouth = np.isin(labels, MOUTH) & _near(len(labels), _MOUTH_AT, 0.12)
     place = _polygon(len(labels), _MOUTH_AT)
     mouth = mouth if mouth.sum() > _MISSED * place.sum() else mouth | place
-    return _close(_eyes_nose(labels) | _grow(_hull(mouth), _GROWTH), 0.08)
+    return without_gaps(_eyes_nose(labels) | _grow(_hull(mouth), _GROWTH), 0.08)
 
 
 def _face(labels: np.ndarray) -> np.ndarray:
@@ -85,7 +85,7 @@ def _face(labels: np.ndarray) -> np.ndarray:
     # Specks and thin bridges are mistakes on hair and hat, and would pull the hull over them.
     skin = _largest(_open(np.isin(labels, FACE_CLASSES), 0.03)) | _core(len(labels))
     inner = _eyes_nose_mouth(labels)
-    closed = _close(skin, 0.10) | inner
+    closed = without_gaps(skin, 0.10) | inner
     # Hair falling over the cheek leaves a bay; the hull fills it as far as the face goes around it.
     whole = _grow(_hull(closed) & _grow(closed, 0.06), _GROWTH)
     return _open(whole & ~_hair_beside(labels), 0.02) | inner
@@ -120,7 +120,7 @@ def _on_the_head(mask: np.ndarray, labels: np.ndarray, area: str) -> np.ndarray:
 
 def _face_hair(labels: np.ndarray) -> np.ndarray:
     head = np.isin(labels, (*FACE_CLASSES, *EARS, HAIR, HAT, EARRING)) | _core(len(labels))
-    return _grow(_close(_largest(head), 0.04), _GROWTH) | _face(labels)
+    return _grow(without_gaps(_largest(head), 0.04), _GROWTH) | _face(labels)
 
 
 def _everything(labels: np.ndarray) -> np.ndarray:
@@ -173,7 +173,7 @@ def _open(mask: np.ndarray, share: float) -> np.ndarray:
     return _grow(inner, share) & mask
 
 
-def _close(mask: np.ndarray, share: float) -> np.ndarray:
+def without_gaps(mask: np.ndarray, share: float) -> np.ndarray:
     """Closing by a disk, then filling of holes; the border does not erode it."""
     radius = int(np.ceil(share * len(mask)))
     grown = _grow(np.pad(mask, radius), share * len(mask) / (len(mask) + 2 * radius))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..errors import InputError, StyleIDError
 from ..faces import AlignedFaces, Face, align_faces, detect_faces, region_mask
 from ..latent import project, random_targets, swap_channels, swap_codes, swap_layers
-from ..pixel import match_colour, match_detail, match_parts, random_target_from_mask
+from ..pixel import carry_over, match_colour, match_detail, match_parts, random_target_from_mask
 from ..privacy.levels import Attempt
 from ..privacy.reach import Probe
 from ..randomness import derive_generator
@@ -146,15 +146,19 @@ def adapted(
 ) -> Tensor:
     """A decoded face in the source's size, colours and sharpness, [1, S, S, 3]. Raises StyleIDError where that gives NaN.
 
-    `parse` tells the new face's hair from its skin, [1, S, S, 3] -> labels; None matches the face as a whole.
+    `parse` tells the new face's hair from its skin, [1, S, S, 3] -> labels; None matches the face as a whole, and carries
+    no glasses and no open mouth over.
     """
     crop, face = source.crop, source.mask("face")
     new = _resized(decoded, crop.shape[1])
-    if parse is None:
+    labels = None if parse is None else parse(new)
+    if labels is None:
         new = match_colour(new, crop, face, "tone")
     else:
-        new = match_parts(new, crop, face, parse(new), source.labels)
+        new = match_parts(new, crop, face, labels, source.labels)
     new = match_detail(new, crop, face)
+    if labels is not None:
+        new = carry_over(new, crop, labels, source.labels)
     if grey:
         new = new.mean(-1, keepdim=True).expand_as(new).contiguous()
     if not bool(torch.isfinite(new).all()):

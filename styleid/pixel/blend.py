@@ -7,9 +7,11 @@ import torch
 from scipy import ndimage
 
 from ..errors import InputError
+from .carry import carry_over
 from .colour import match_colour
 from .composite import COMPOSITES
 from .detail import match_detail
+from .parts import match_parts
 
 __all__ = ["masked_blend"]
 
@@ -30,12 +32,13 @@ def masked_blend(
     """Composites target over source in an area; both IMAGE [H, W, 3] or [N, H, W, 3] in 0..1 of one size.
 
     area: mask [H, W] or [N, H, W] in 0..1. face: mask of the same shape, where colours are compared (above 0.5; the
-    area by default). feather: width of the ramp *inside* the area's edge as a share of the shorter side; where area
-    is 0 the output is the source, bit for bit. match: see `match_colour`. labels: parts of target and source, each
-    [N, H, W]; then skin and hair are matched on their own, see `match_parts`. detail: whether a soft target is
-    sharpened, see `match_detail`. light: 0..1, how far the target takes on the source's low-frequency light inside the
-    area (shadow sides, falloff). composite: "feather"; "pyramid" (each frequency band over its own width); "poisson" (the
-    target's detail, continued from the source's colours at the area's edge; `feather` is not used).
+    area by default). feather: width of the ramp *inside* the area's edge as a share of the shorter side; where area is
+    0 the output is the source, bit for bit. match: see `match_colour`. labels: parts of target and source, each [N, H,
+    W]; then skin and hair are matched on their own, see `match_parts`, and glasses and an open mouth are carried over,
+    see `carry_over`. detail: whether a soft target is sharpened, see `match_detail`. light: 0..1, how far the target
+    takes on the source's low-frequency light inside the area (shadow sides, falloff). composite: "feather"; "pyramid"
+    (each frequency band over its own width); "poisson" (the target's detail, continued from the source's colours at
+    the area's edge; `feather` is not used).
     """
     if not 0 <= feather <= 0.5:
         raise InputError(
@@ -49,15 +52,20 @@ def masked_blend(
         raise InputError(
             f"The area must have the image's size, found {list(area.shape)} for {list(source.shape)}."
         )
-    face = area if face is None else face
-    matched = match_colour(target, source, face, match)
     single = source.ndim == 3
-    sources, targets = (image[None] if single else image for image in (source, matched))
-    areas = area.reshape(-1, *area.shape[-2:]).expand(len(sources), -1, -1)
+    sources, targets = (image[None] if single else image for image in (source, target))
+    areas, faces = (
+        mask.reshape(-1, *mask.shape[-2:]).expand(len(sources), -1, -1)
+        for mask in (area, area if face is None else face)
+    )
+    if labels is None or match == "none":
+        targets = match_colour(targets, sources, faces, match)
+    else:
+        targets = match_parts(targets, sources, faces, *labels, match)
     if detail:
-        targets = match_detail(
-            targets, sources, face.reshape(-1, *face.shape[-2:]).expand(len(sources), -1, -1)
-        )
+        targets = match_detail(targets, sources, faces)
+    if labels is not None:
+        targets = carry_over(targets, sources, *labels)
     blended = [
         _composite(s, t.to(s), a.to(s), feather, light, composite)
         for s, t, a in zip(sources, targets, areas, strict=True)

@@ -189,10 +189,14 @@ def test_parse_region_blend(node, tiny_family, aligned):
     assert torch.equal(blend[area == 0], aligned.crops[area == 0])
     assert not torch.equal(blend[area == 1], aligned.crops[area == 1])
     (parts,) = node("StyleIDMaskedIdentityBlend")(
-        models=tiny_family, source=aligned.crops, target=target, area=area, sharpen=False
+        models=tiny_family, source=aligned.crops, target=target, area=area
     )
     assert torch.equal(parts[area == 0], aligned.crops[area == 0])
     assert not torch.equal(parts, blend)
+    (soft,) = node("StyleIDMaskedIdentityBlend")(
+        source=aligned.crops, target=target, area=area, sharpen=False
+    )
+    assert not torch.equal(soft, blend)
 
 
 def test_masks_of_other_sizes_fit(node, aligned):
