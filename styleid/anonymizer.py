@@ -198,7 +198,7 @@ def _detector(
     family: Family, detect: Detect | None
 ) -> Callable[[Tensor, Sequence[Box] | None], Sequence[faces.Face]]:
     def find(picture: Tensor, boxes: Sequence[Box] | None) -> Sequence[faces.Face]:
-        if detect is not None and boxes is None:
+        if detect is not None and not boxes:
             return detect(picture)
         return faces.detect_faces(
             picture, landmark_net=family.landmarks, detector=family.detector, boxes=boxes

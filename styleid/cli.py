@@ -117,7 +117,7 @@ def _add_anonymize(commands: Any) -> None:
         help="a picture without a face: skip it, or copy it without its metadata (%(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, metavar="N", help="repeatable, and so reversible: a seed is a key"
+        "--seed", type=_seed, metavar="N", help="repeatable, and so reversible: a seed is a key"
     )
     parser.add_argument(
         "--report",
@@ -156,6 +156,13 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", help="cpu, cuda, or auto: cuda where there is one (%(default)s)"
     )
+
+
+def _seed(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:  # argparse's own message would print what may be most of a secret
+        raise argparse.ArgumentTypeError("a seed is a whole number; what was given is not") from None
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:

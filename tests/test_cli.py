@@ -103,6 +103,13 @@ def test_a_seed_is_warned_about_and_written_nowhere(tmp_path, folder, stand_in, 
     assert json.loads(report)["settings"]["identities"] == "from a seed"
 
 
+def test_a_mistyped_seed_is_not_repeated(tmp_path, folder, stand_in, capsys):
+    with pytest.raises(SystemExit):
+        _run("anonymize", folder(1), tmp_path / "out", "--seed", "918273645O")
+    said = capsys.readouterr().err
+    assert "a seed is a whole number" in said and "918273645" not in said
+
+
 def test_what_cannot_be_meant_is_exit_code_2(tmp_path, folder, stand_in, capsys):
     stand_in()
     source = folder(1)

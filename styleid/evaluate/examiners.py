@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..family import Recogniser
 from ..networks import load_network
-from ..weights import WeightsEntry, calibrated, family_entry, family_names, list_weights
+from ..weights import WeightsEntry, decision_threshold, list_weights
 
 if TYPE_CHECKING:
     from ..family import Family
@@ -96,18 +96,6 @@ def _load(name: str, family: Family) -> tuple[Recogniser, float | None]:
     entries: Mapping[str, WeightsEntry] = {e.name: e for e in list_weights() if e.kind in _KINDS}
     if name not in entries:
         raise InputError(f"There is no recogniser {name!r}. Choose one of: {', '.join(sorted(entries))}.")
-    threshold = _threshold(entries[name])
+    threshold = decision_threshold(name)
     network = load_network(name, entries[name].kind, family.device, family.dtype)
     return Recogniser(name, network, 0.0 if threshold is None else threshold), threshold
-
-
-def _threshold(entry: WeightsEntry) -> float | None:
-    """What the user measured, else from a family that uses it, else from its own measured figures."""
-    if (own := calibrated(entry.name)) is not None:
-        return own
-    for family in map(family_entry, family_names()):
-        for part in (family.recogniser, family.judge):
-            if part.weights == entry.name and part.threshold is not None:
-                return part.threshold
-    figure = entry.figures.get("threshold_at_far_0.01")
-    return float(figure) if figure is not None else None

@@ -55,13 +55,13 @@ def detect_faces(
     landmark_net: [N, 3, 96, 96] in [-1, 1] -> points [N, 5, 2] in units of the crop and face scores [N]; without it
     only the detectors' own landmarks are used. detector: this project's own, see `networks.detector`; without it
     profiles and slanted faces are found less often. boxes: (x0, y0, x1, y1) in pixels; then each is a face, whatever
-    the networks think of it, and nothing else is sought. min_size: smallest face from brow to chin in pixels; at
-    least 0.6 % of the photograph's longer side.
+    the networks think of it, and nothing else is sought; no box at all says nothing. min_size: smallest face from
+    brow to chin in pixels; at least 0.6 % of the photograph's longer side.
     """
     _check(image, boxes, min_size)
     photo = image.detach().movedim(-1, 0).float().cpu()  # [3, H, W], not copied: it may be large
     with torch.inference_mode():
-        if boxes is not None:
+        if boxes:
             faces = [_from_box(photo, box, landmark_net) for box in boxes]
         else:
             groups = group(search(photo, min_size, detector))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from scipy import ndimage
@@ -48,16 +50,11 @@ def masked_blend(
         raise InputError(f"There is no composite {composite!r}. Choose one of: {', '.join(COMPOSITES)}.")
     if not 0 <= light <= 1:
         raise InputError(f"The light match is a strength between 0 and 1, found {light}.")
-    if tuple(area.shape[-2:]) != tuple(source.shape[-3:-1]) or area.ndim not in (2, 3):
-        raise InputError(
-            f"The area must have the image's size, found {list(area.shape)} for {list(source.shape)}."
-        )
+    masks = (area, area if face is None else face)
+    _check(source, target, masks)
     single = source.ndim == 3
     sources, targets = (image[None] if single else image for image in (source, target))
-    areas, faces = (
-        mask.reshape(-1, *mask.shape[-2:]).expand(len(sources), -1, -1)
-        for mask in (area, area if face is None else face)
-    )
+    areas, faces = (mask.expand(len(sources), *mask.shape[-2:]) for mask in masks)
     if labels is None or match == "none":
         targets = match_colour(targets, sources, faces, match)
     else:
@@ -72,6 +69,23 @@ def masked_blend(
     ]
     out = torch.stack(blended) if blended else source.clone()
     return out[0] if single else out
+
+
+def _check(source: torch.Tensor, target: torch.Tensor, masks: Sequence[torch.Tensor]) -> None:
+    named = {"source": source, "target": target, "area": masks[0], "face": masks[1]}
+    for name, values in named.items():
+        if not isinstance(values, torch.Tensor) or not values.is_floating_point():
+            found = values.dtype if isinstance(values, torch.Tensor) else type(values).__name__
+            raise InputError(f"The {name} must be a floating-point tensor in 0..1, found {found}.")
+        if not bool(torch.isfinite(values).all()):
+            raise InputError(f"The {name} holds NaN or infinite values.")
+    count = 1 if source.ndim == 3 else len(source)
+    for name, mask in zip(("area", "face"), masks, strict=True):
+        sized = tuple(mask.shape[-2:]) == tuple(source.shape[-3:-1])
+        if mask.ndim not in (2, 3) or not sized or (mask.ndim == 3 and len(mask) not in (1, count)):
+            raise InputError(
+                f"The {name} must have the image's size, found {list(mask.shape)} for {list(source.shape)}."
+            )
 
 
 def _composite(

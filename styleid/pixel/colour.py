@@ -54,7 +54,8 @@ def match_colour(
         return _match(target, source, *(one.reshape(one.shape[-2:]) for one in masks), method, len(target))
     each = (one.expand(len(target), *one.shape[-2:]) for one in masks)
     side = target.shape[1]
-    return torch.stack([_match(*one, method, side) for one in zip(target, source, *each, strict=True)])
+    matched = [_match(*one, method, side) for one in zip(target, source, *each, strict=True)]
+    return torch.stack(matched) if matched else target.clone()
 
 
 def match_part(

@@ -61,7 +61,7 @@ def poisson(source: np.ndarray, target: np.ndarray, alpha: np.ndarray) -> np.nda
     calm = common + stray * _calmed(stray)
     side = min(inside.shape)
     membrane = _membrane(calm, inside, _REACH * side) + _membrane(difference - calm, inside, _SHORT * side)
-    return np.where(inside[..., None], target + membrane, source)
+    return feather(source, target + membrane, alpha)
 
 
 def _calmed(stray: np.ndarray) -> np.ndarray:

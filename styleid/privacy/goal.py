@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..metrics import pairwise_identity_distance, threshold_at_far
 from ..networks import load_network
 from ..randomness import make_generator
-from ..weights import family_entry, family_names, list_weights
+from ..weights import decision_threshold, family_entry, family_names, list_weights
 
 if TYPE_CHECKING:
     from ..family import Family, Recogniser
@@ -72,7 +72,8 @@ def make_goal(
         recognisers: names of the manifest, or loaded ones; each must pass.
 
     Raises:
-        InputError: both distance and rate, values out of range, an unknown name, or no recogniser left to judge.
+        InputError: both distance and rate, values out of range, an unknown name, a recogniser whose threshold nobody
+            knows where neither distance nor rate is given, or no recogniser left to judge.
         WeightsError: weights that are missing or damaged.
     """
     if distance is not None and far is not None:
@@ -87,6 +88,12 @@ def make_goal(
     if judge is None:
         raise InputError(
             "Every recogniser of the family takes part in the search, so none is left to judge. Leave one out."
+        )
+    unknown = [one.name for one in tuners if not one.threshold]
+    if unknown and distance is None and far is None:
+        raise InputError(
+            f"Nobody published a decision threshold for {unknown[0]!r}. Measure one: python -m styleid calibrate "
+            f"{unknown[0]}; or give a distance or a false-accept rate."
         )
     if far is None:
         chosen = tuners if distance is None else [replace(one, threshold=float(distance)) for one in tuners]
@@ -149,14 +156,12 @@ def _resolved(one: str | Recogniser, family: Family) -> Recogniser:
     for own in (family.recogniser, family.judge):
         if own.name == one:
             return own
-    entries = [entry for name in family_names() for entry in _recognisers(name)]
-    found = next((entry for entry in entries if entry.weights == one), None)
-    if found is None:
-        known = sorted({entry.weights for entry in entries})
+    known = sorted({entry.weights for name in family_names() for entry in _recognisers(name)})
+    if one not in known:
         raise InputError(f"There is no recogniser {one!r}. Choose of: {', '.join(known)}.")
     kind = next(entry.kind for entry in list_weights() if entry.name == one)
     network = load_network(one, kind, family.device, family.dtype)
-    return replace(family.recogniser, name=one, network=network, threshold=found.threshold)
+    return replace(family.recogniser, name=one, network=network, threshold=decision_threshold(one) or 0.0)
 
 
 def _recognisers(family: str) -> tuple:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .calibration import calibrated, write_calibration
+from .calibration import calibrated, decision_threshold, write_calibration
 from .convert import convert
 from .fetch import Fetched, fetch, missing
 from .folders import model_folders, store_folder
@@ -42,6 +42,7 @@ __all__ = [
     "accepted_licences",
     "calibrated",
     "convert",
+    "decision_threshold",
     "family_entry",
     "family_is_non_commercial",
     "family_names",

@@ -115,6 +115,10 @@ def test_boxes_of_the_user_are_faces_in_any_rotation(close_up: torch.Tensor) -> 
     assert face.landmarks[:2, 1].mean() > face.landmarks[3:, 1].mean()
 
 
+def test_no_box_does_not_mean_no_face(close_up: torch.Tensor) -> None:
+    assert [face.box for face in find(close_up, boxes=[])] == [face.box for face in find(close_up)]
+
+
 def test_a_box_stays_a_face_where_no_network_sees_one() -> None:
     (face,) = find(torch.full((100, 120, 3), 0.4), boxes=[(20, 10, 80, 90)])
     low, high = face.landmarks.min(0), face.landmarks.max(0)

@@ -235,3 +235,36 @@ def test_tone_leaves_a_grey_picture_grey() -> None:
     target = torch.rand(8, 8, 3, generator=generator).repeat_interleave(8, 0).repeat_interleave(8, 1)
     matched = match_colour(target, source, torch.ones(64, 64), "tone")
     assert (matched - matched.mean(-1, keepdim=True)).abs().max() < 0.01
+
+
+@pytest.mark.parametrize("composite", COMPOSITES)
+def test_half_an_area_is_half_a_change(composite: str) -> None:
+    source, target, area = pair()
+    whole, half = (
+        masked_blend(source, target, area * part, match="none", composite=composite) - source
+        for part in (1.0, 0.5)
+    )
+    assert half.abs().mean() < 0.8 * whole.abs().mean()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda s, t, a: ((s * 255).byte(), t, a),
+            "source must be a floating-point tensor in 0..1, found torch.uint8",
+        ),
+        (lambda s, t, a: (s, t.numpy(), a), "target must be .* found ndarray"),
+        (lambda s, t, a: (s, t * torch.nan, a), "target holds NaN"),
+        (lambda s, t, a: (s, t, torch.stack([a, a])), "area must have"),
+        (lambda s, t, a: (s, t, a[:8]), "area must have"),
+    ],
+)
+def test_what_cannot_be_blended_is_named(change, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        masked_blend(*change(*pair()), match="none")
+
+
+def test_no_picture_gives_no_picture() -> None:
+    none = torch.zeros(0, 8, 8, 3)
+    assert masked_blend(none, none, torch.zeros(0, 8, 8)).shape == none.shape

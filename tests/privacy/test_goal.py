@@ -41,6 +41,15 @@ def test_a_recogniser_of_the_manifest_can_be_named(tiny_family):
     assert goal.judge.name == "judge"
 
 
+def test_a_recogniser_without_a_threshold_needs_one(tiny_family, monkeypatch):
+    monkeypatch.setattr("styleid.privacy.goal.load_network", lambda *_: tiny_family.recogniser.network)
+    with pytest.raises(InputError, match="styleid calibrate w600k-r50"):
+        make_goal(tiny_family, recognisers=["w600k-r50"])
+    assert make_goal(tiny_family, recognisers=["w600k-r50"], distance=1.2).tuners[0].threshold == 1.2
+    monkeypatch.setattr("styleid.privacy.goal.decision_threshold", lambda _: 1.1)
+    assert make_goal(tiny_family, recognisers=["w600k-r50"]).tuners[0].threshold == 1.1
+
+
 def test_a_rate_that_is_not_stored_is_measured_and_said(tiny_family):
     goal = make_goal(tiny_family, far=0.05)
     assert len(goal.notes) == 2 and "random identities" in goal.notes[0]
