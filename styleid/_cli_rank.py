@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,12 +81,14 @@ def _ranked(family: Family, args: argparse.Namespace) -> Ranking:
     names = ("pairs", "seed", "block", "estimator", "max_window", "alpha", "beta")
     options = {name: getattr(args, name) for name in names}
     args.target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished, part = args.target.with_suffix(".unfinished"), args.target.with_suffix(".part")
+
+    def save(ranking: Ranking) -> None:
+        save_ranking(ranking, part)
+        os.replace(part, args.target)
+
     with Bar() as bar:
-        ranking = rank_family(
-            family, **options, resume=args.target.with_suffix(".unfinished"), progress=bar.show
-        )
-    save_ranking(ranking, args.target)
-    return ranking
+        return rank_family(family, **options, resume=unfinished, save=save, progress=bar.show)
 
 
 def _best_windows(ranking: Ranking) -> str:

@@ -28,7 +28,7 @@ TOLERANCE = 0.1
 def rank_embedded(models: Path) -> None:
     """Rank the layers and single channels of the exported family with its own recogniser and attribute net."""
     file = models / f"{NAME}.new.safetensors"
-    ranking = rank_family(
+    rank_family(
         load_family("embedded"),
         pairs=PAIRS,
         block=1,
@@ -36,8 +36,8 @@ def rank_embedded(models: Path) -> None:
         alpha=ALPHA,
         estimator="attribution",
         resume=file.with_suffix(".unfinished"),
+        save=lambda ranking: save_ranking(ranking, file),
     )
-    save_ranking(ranking, file)
     ship(file, models)
     file.unlink()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +38,9 @@ def evaluate_folders(
 ) -> Report:
     """Compare every picture below ``clean`` with the one at the same place below ``anonymised``.
 
-    An output may have another suffix than its original. A picture without output counts as withheld. Where
-    ``anonymised`` holds the report of the run that made it, that run's recognisers count as tuners, and the background is
-    what lies outside the areas that it names.
+    An output may have another suffix than its original, unless another original has its very path. A picture without
+    output counts as withheld. Where ``anonymised`` holds the report of the run that made it, outputs are the files that it
+    names, that run's recognisers count as tuners, and the background is what lies outside the areas that it names.
 
     Args:
         clean, anonymised: folders.
@@ -58,6 +58,12 @@ def evaluate_folders(
     clean, anonymised = Path(clean), Path(anonymised)
     pictures = _pictures(clean, anonymised)
     made_by = _read_report(anonymised / _REPORT)
+    outputs = _outputs(anonymised, pictures, made_by)
+    if not outputs:
+        raise InputError(
+            f"None of the {len(pictures)} pictures has an output at the same place below {anonymised.name!r}. Both folders "
+            "must hold the same paths."
+        )
     how, identities = identities_of(pictures, labels)
     tuners = _tuners(made_by)
     run = Evaluation(family, examiners_of(family, recognisers, chosen_by=tuners), sample=sample)
@@ -66,7 +72,7 @@ def evaluate_folders(
             progress(done, len(pictures) + 1)
         try:
             before = read_photo(clean / picture, max_pixels=max_pixels).pixels
-            output = _output_of(anonymised, picture)
+            output = outputs.get(picture)
             after = None if output is None else read_photo(output, max_pixels=max_pixels).pixels
             run.add(
                 picture, before, after, identity=identities.get(picture), areas=_areas(made_by.get(picture))
@@ -98,24 +104,33 @@ def _pictures(clean: Path, anonymised: Path) -> list[str]:
     pictures = [path.relative_to(clean).as_posix() for path in found if path.suffix.lower() in _PICTURES]
     if not pictures:
         raise InputError(f"There is no picture below {clean.name!r}.")
-    if not any(_output_of(anonymised, picture) for picture in pictures):
-        raise InputError(
-            f"None of the {len(pictures)} pictures has an output at the same place below {anonymised.name!r}. Both folders "
-            "must hold the same paths."
-        )
     return pictures
 
 
-def _output_of(anonymised: Path, picture: str) -> Path | None:
-    """The file at the same place, or the only picture there of that name with another suffix."""
+def _outputs(
+    anonymised: Path, pictures: Sequence[str], made_by: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Path]:
+    """The output of every picture that has one."""
+    taken = {anonymised / picture for picture in pictures}
+    found = {p: _output_of(anonymised, p, taken, made_by.get(p, {}).get("output")) for p in pictures}
+    return {picture: path for picture, path in found.items() if path is not None}
+
+
+def _output_of(anonymised: Path, picture: str, taken: Set[Path], named: Any) -> Path | None:
+    """The file that the run's report has `named`, else the one at the same place, else the only picture there of that
+    name with another suffix whose place is not another original's (`taken`).
+    """
     same = anonymised / picture
-    if same.is_file():
-        return same
+    for path in (anonymised / str(named or picture), same):
+        if path.is_file():
+            return path
     if not same.parent.is_dir():
         return None
     stems = (Path(picture).stem, Path(picture).name)
     others = [
-        path for path in same.parent.iterdir() if path.stem in stems and path.suffix.lower() in _PICTURES
+        path
+        for path in same.parent.iterdir()
+        if path.stem in stems and path.suffix.lower() in _PICTURES and path not in taken
     ]
     return others[0] if len(others) == 1 else None
 
@@ -131,7 +146,8 @@ def _read_report(path: Path) -> Mapping[str, Mapping[str, Any]]:
 
 def _tuners(made_by: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     faces = (face for entry in made_by.values() for face in entry.get("faces", ()))
-    return tuple(sorted({str(face["tuner"]) for face in faces if "tuner" in face}))
+    names = (str(face["tuner"]).split(", ") for face in faces if "tuner" in face)  # several may have searched
+    return tuple(sorted({name for several in names for name in several}))
 
 
 def _areas(entry: Mapping[str, Any] | None) -> list[tuple[int, int, int, int]] | None:

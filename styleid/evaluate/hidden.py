@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -85,14 +85,14 @@ def _calibrated(one: Examiner, faces: Sequence[MeasuredFace], identities: Tensor
 
 def attack_section(one: Examiner, faces: Sequence[MeasuredFace], identities: Tensor) -> dict[str, Any]:
     released = [n for n, face in enumerate(faces) if face.outcome != WITHHELD]
-    clean = _face_set(faces, range(len(faces)), identities, lambda face: face.before[one.name])
+    clean = _face_set(one, "before", faces, range(len(faces)), identities)
     attacks: dict[str, Any] = {}
     repeated = len(identities.unique()) < len(identities)
     without = {"note": "not measured: it needs two pictures of one person, and to be told who is in them"}
     attacks["clean"] = attack_to_dict(reidentify(clean)) if repeated else without
     if not released:
         return attacks | {"naive": {"note": "not measured: every picture was withheld"}}
-    hidden = _face_set(faces, released, identities, lambda face: face.after[one.name] if face.after else None)
+    hidden = _face_set(one, "after", faces, released, identities)
     attacks["naive"] = attack_to_dict(reidentify(hidden, clean))
     attacks["naive, other pictures"] = (
         attack_to_dict(reidentify(hidden, clean, own_picture=False)) if repeated else without
@@ -102,16 +102,14 @@ def attack_section(one: Examiner, faces: Sequence[MeasuredFace], identities: Ten
 
 
 def _face_set(
-    faces: Sequence[MeasuredFace],
-    numbers: Sequence[int],
-    identities: Tensor,
-    of: Callable[[MeasuredFace], Tensor | None],
+    one: Examiner, side: str, faces: Sequence[MeasuredFace], numbers: Sequence[int], identities: Tensor
 ) -> FaceSet:
-    """The faces `numbers` by the embedding that `of` takes from each; None becomes a row of NaN: not found."""
-    vectors = [of(faces[n]) for n in numbers]
-    lost = torch.full_like(next((v for v in vectors if v is not None), torch.zeros(1)), torch.nan)
+    """The faces `numbers` as they were `before` or `after`; one that was not found becomes a row of NaN."""
+    lost = torch.full_like(faces[0].before[one.name], torch.nan)
+    views = [getattr(faces[n], side) for n in numbers]
     index = torch.tensor(list(numbers))
-    return FaceSet(torch.stack([lost if v is None else v for v in vectors]), identities[index], index)
+    vectors = torch.stack([lost if view is None else view[one.name] for view in views])
+    return FaceSet(vectors, identities[index], index)
 
 
 def diversity_section(one: Examiner, faces: Sequence[MeasuredFace], identities: Tensor) -> dict[str, Any]:

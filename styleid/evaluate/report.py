@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..metrics import cmc
+
 __all__ = ["VERSION", "Report", "attack_to_dict", "plain"]
 
 VERSION = 1
@@ -38,7 +40,6 @@ class Report:
 
 def attack_to_dict(attack: Any) -> dict[str, Any]:
     """A :class:`styleid.metrics.Reidentification` as plain numbers; its curves at fixed points."""
-    found = attack.ranks[attack.ranks > 0]
     table: dict[str, Any] = {
         "probes": attack.probes,
         "not_found": attack.missed,
@@ -47,7 +48,7 @@ def attack_to_dict(attack: Any) -> dict[str, Any]:
         "chance_rank_1": 1 / attack.gallery,
         "rank": {str(k): _interval(attack.rank(k)) for k in RANKS},
         "rank_conservative": {str(k): _interval(attack.rank_conservative(k)) for k in RANKS},
-        "cmc": [float((found <= k).mean()) for k in range(1, CMC_LENGTH + 1)] if len(found) else None,
+        "cmc": cmc(attack.ranks, CMC_LENGTH, attack.ties).tolist() if attack.ranks.any() else None,
         "genuine_pairs_not_found": attack.pairs_missed,
     }
     rates = attack.verification

@@ -6,7 +6,7 @@ from gradients (see :mod:`styleid.latent.attribution`). Windows of layers are fe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,7 @@ def rank_family(
     alpha: float = 1.0,
     beta: float = 1.0,
     resume: Path | None = None,
+    save: Callable[[Ranking], None] | None = None,
     progress: Progress | None = None,
 ) -> Ranking:
     """Rank with the recogniser and the attribute net of ``family`` (never with its judge).
@@ -53,6 +54,7 @@ def rank_family(
             per channel and identity; attribution gives any block size at the same small cost.
         alpha, beta: weights of the score, see :func:`styleid.metrics.disentanglement_score`.
         resume: file that keeps what is done, so that an interrupted call goes on; removed at the end.
+        save: called with the ranking before that file is removed.
         progress: called with (steps done, steps in all).
 
     Raises:
@@ -81,17 +83,20 @@ def rank_family(
             channel_distances = attributed_distances(
                 population, singles, (block,), seed=seed, memo=memo, step=step
             )[block]
-    memo.forget()
     window_scores = population.scores(window_distances, alpha, beta)
     channel_scores = population.scores(channel_distances, alpha, beta)
     best = groups[int(window_scores.argmax())]
-    return Ranking(
+    ranking = Ranking(
         tuple(range(best.first_layer, best.end_layer)),
         _window_table(groups, window_scores),
         channel_scores,
         block,
         provenance,
     )
+    if save is not None:
+        save(ranking)
+    memo.forget()
+    return ranking
 
 
 def _check(pairs: int, max_window: int, block: int, channels: int, estimator: str) -> None:

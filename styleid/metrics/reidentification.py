@@ -74,6 +74,8 @@ class Reidentification:
         pairs_missed: genuine pairs of which a face was not found.
         ranks: integers ``[P]``: the place of the probe's identity among the gallery's, 1 is the first; 0 for a probe that
             was not found or whose person is in the gallery only in pictures without a found face.
+        ties: integers ``[P]``: how many other identities are just as near. `ranks` is the first of the places that they
+            share; rates are what is expected of a random order among them, so faces that are all alike give guessing.
         identities: integers ``[P]`` of these probes.
         gallery: number of identities in the gallery.
         without_mate: probes whose person is not in the gallery; they are left out.
@@ -82,6 +84,7 @@ class Reidentification:
     verification: Verification | None
     pairs_missed: int
     ranks: np.ndarray
+    ties: np.ndarray
     identities: np.ndarray
     gallery: int
     without_mate: int
@@ -98,11 +101,13 @@ class Reidentification:
     def rank(self, k: int) -> Interval | None:
         """Share of the found probes whose person is among the first `k` identities; None when none was found."""
         found = self.ranks > 0
-        return bootstrap_mean(self.ranks[found] <= k, self.identities[found]) if found.any() else None
+        if not found.any():
+            return None
+        return bootstrap_mean(_within(self.ranks, self.ties, k)[found], self.identities[found])
 
     def rank_conservative(self, k: int) -> Interval | None:
         """The same over all probes, each missed one taken for recognised."""
-        return bootstrap_mean(self.ranks <= k, self.identities) if len(self.ranks) else None
+        return bootstrap_mean(_within(self.ranks, self.ties, k), self.identities) if len(self.ranks) else None
 
     def conservative(self, rate: Interval) -> Interval:
         """An AUC or TAR over found pairs, as if each missed genuine pair had been accepted at every threshold."""
@@ -132,7 +137,7 @@ def reidentify(
     Raises:
         InputError: embeddings of different lengths.
     """
-    ranks, mates = search_ranks(probes, gallery, own_picture=own_picture)
+    ranks, ties, mates = search_ranks(probes, gallery, own_picture=own_picture)
     pairs, missed = compared_pairs(probes, gallery, own_picture=own_picture)
     enough = pairs.genuine.any() and not pairs.genuine.all()
     people = probes if gallery is None else gallery
@@ -140,6 +145,7 @@ def reidentify(
         verification=verify_pairs(pairs, fars=fars, resamples=resamples) if enough else None,
         pairs_missed=missed,
         ranks=ranks[mates].numpy(),
+        ties=ties[mates].numpy(),
         identities=probes.identities[mates].numpy(),
         gallery=len(people.identities.unique()),
         without_mate=int((~mates).sum()),
@@ -148,37 +154,47 @@ def reidentify(
 
 def search_ranks(
     probes: FaceSet, gallery: FaceSet | None = None, *, own_picture: bool = True
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Closed-set search by identity: an identity is as far as its nearest picture.
 
     Returns:
-        ranks: integers ``[P]``, 1 for the nearest identity; ties count half; 0 where there is no measured mate.
+        ranks: integers ``[P]``, 1 for the nearest identity, before its ties; 0 where there is no measured mate.
+        ties: integers ``[P]``, other identities at the same distance.
         mates: bool ``[P]``, whether the probe's person is in the gallery at all, found or not.
     """
     names, index = torch.unique((gallery or probes).identities, return_inverse=True)
-    ranks, mates = torch.zeros(len(probes), dtype=torch.long), torch.zeros(len(probes), dtype=torch.bool)
+    ranks, ties = torch.zeros(2, len(probes), dtype=torch.long)
+    mates = torch.zeros(len(probes), dtype=torch.bool)
     for rows, distances, allowed in _tables(probes, gallery, own_picture):
         near = torch.full((len(rows), len(names)), torch.inf)
         near.scatter_reduce_(1, index.expand_as(distances), distances, "amin")  # [n, identities]
         own = names[None] == probes.identities[rows, None]
         mine = near.masked_fill(~own, torch.inf).amin(1, keepdim=True)  # [n, 1]
-        ties = ((near == mine) & ~own).sum(1)
-        place = 1 + (near < mine).sum(1) + (ties + 1) // 2
-        ranks[rows] = torch.where(torch.isfinite(mine[:, 0]), place, 0)
+        measured = torch.isfinite(mine[:, 0])
+        ranks[rows] = torch.where(measured, 1 + (near < mine).sum(1), 0)
+        ties[rows] = torch.where(measured, ((near == mine) & ~own).sum(1), 0)
         same = (gallery or probes).identities[None] == probes.identities[rows, None]
         mates[rows] = (same & allowed).any(1)
-    return ranks, mates
+    return ranks, ties, mates
 
 
-def cmc(ranks: Sequence[int] | np.ndarray | Tensor, most: int) -> np.ndarray:
+def cmc(
+    ranks: Sequence[int] | np.ndarray | Tensor, most: int, ties: Sequence[int] | np.ndarray | Tensor | int = 0
+) -> np.ndarray:
     """Cumulative match characteristic ``[most]``: share of the searched probes (rank above 0) whose person is among the
-    first 1 .. `most`. Raises InputError when no probe was searched for.
+    first 1 .. `most`, expected over the order of their `ties`. Raises InputError when no probe was searched for.
     """
     ranks = np.asarray(ranks)
-    ranks = ranks[ranks > 0]
-    if not len(ranks) or most < 1:
+    ties = np.broadcast_to(np.asarray(ties), ranks.shape)
+    found = ranks > 0
+    if not found.any() or most < 1:
         raise InputError("No probe was found, so there is no search to sum up.")
-    return np.array([(ranks <= k).mean() for k in range(1, most + 1)])
+    return np.array([_within(ranks[found], ties[found], k).mean() for k in range(1, most + 1)])
+
+
+def _within(ranks: np.ndarray, ties: np.ndarray, k: int) -> np.ndarray:
+    """Chance ``[P]`` that a probe's person is among the first `k` when ties are put in a random order."""
+    return np.clip((k + 1 - ranks) / (1 + ties), 0, 1)
 
 
 def compared_pairs(

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..errors import InputError, WeightsError
 from ..family import resized
+from ..latent._provenance import digest_of
 from ..metrics import attributes_preserved, identity_distance
 from ..networks.swapper import Swapper, SwapperConfig, swapper_config
 from ..pipeline.face import identity_layers
@@ -94,7 +95,7 @@ def train_swapper(
 
     Raises:
         InputError: numbers out of range.
-        WeightsError: the folder holds the checkpoint of a run with other settings.
+        WeightsError: the folder holds the checkpoint of a run with other settings, networks or examples.
     """
     numbers = (steps, batch, decode_every, hidden, every)
     if min(numbers) < 1 or not len(examples) or not len(held_out):
@@ -102,6 +103,7 @@ def train_swapper(
     config = swapper_config(family.generator.num_layers, identity_layers(family), hidden=hidden)
     family, examples, held_out = _trainable(family), examples.ordinary(), held_out.ordinary()
     plan = {"steps": steps, "batch": batch, "decode_every": decode_every, "rate": rate, "seed": seed}
+    plan |= {"examples": len(examples), "held_out": len(held_out), **_digests(family)}
     run = _Run.start(config, weights or Weights(), plan, folder)
     for step in range(run.step, steps):
         run.advance(family, examples)
@@ -115,6 +117,13 @@ def train_swapper(
     with torch.inference_mode():
         mask = network(held_out.w_s, held_out.w_r).mean(0)
     return Trained(network, tuple(run.curve), mask.clone())
+
+
+def _digests(family: Family) -> dict[str, str]:
+    """Of the networks that a run learns from."""
+    networks = {"generator": family.generator, "recogniser": family.recogniser.network}
+    networks |= {} if family.attributes is None else {"attributes": family.attributes}
+    return {name: digest_of(network) for name, network in networks.items()}
 
 
 def _trainable(family: Family) -> Family:
@@ -144,7 +153,7 @@ class _Run:
 
     @classmethod
     def start(
-        cls, config: SwapperConfig, weights: Weights, plan: dict[str, float], folder: Path | None
+        cls, config: SwapperConfig, weights: Weights, plan: dict[str, Any], folder: Path | None
     ) -> _Run:
         """A fresh run, or the one whose checkpoint lies in the folder."""
         with torch.random.fork_rng(devices=[]):
@@ -203,7 +212,9 @@ class _Run:
                 f"The checkpoint {self.path} cannot be read ({type(error).__name__}). Delete it to begin again."
             ) from error
         if not same:
-            raise WeightsError(f"{self.path} is of a run with other settings. Name another folder.")
+            raise WeightsError(
+                f"{self.path} is of a run with other settings, networks or examples. Name another folder."
+            )
         self.network.load_state_dict(saved["network"])
         self.optimiser.load_state_dict(saved["optimiser"])
         self.curve = [Point(**point) for point in json.loads(saved["curve"])]

@@ -141,6 +141,52 @@ def test_the_runs_own_report_names_the_tuner_and_the_areas(run, folders):
     assert code == 2 and "none can judge" in err
 
 
+def test_everybody_who_searched_is_a_tuner(run, folders):
+    entries = [{"source": "ann/1.png", "faces": [{"tuner": "judge, other"}]}]
+    (folders / "anon/report.json").write_text(json.dumps({"pictures": entries}))
+    code, _, err = run("--sample", "0")
+    assert code == 2 and "none can judge" in err
+    assert run("--sample", "0", "--recogniser", "embedded-judge")[0] == 0
+    report = json.loads((folders / "out/report.json").read_text())
+    assert report["chosen_by"] == ["judge", "other"] and report["judge"] == "embedded-judge"
+
+
+def test_an_output_belongs_to_one_original(run, folders):
+    """ann/1.jpg was withheld: what stands beside it is the output of ann/1.png."""
+    with Image.open(folders / "clean/ann/1.png") as picture:
+        picture.save(folders / "clean/ann/1.jpg")
+    out = run("--sample", "0")[1]
+    assert "4 compared" in out and "1 withheld" in out
+
+
+def test_the_runs_own_report_names_the_outputs(run, folders):
+    (folders / "anon/ann/1.png").rename(folders / "anon/ann/elsewhere.png")
+    (folders / "anon/ann/1.webp").write_bytes(b"no output of this run")
+    entries = [{"source": "ann/1.png", "output": "ann/elsewhere.png", "faces": []}]
+    (folders / "anon/report.json").write_text(json.dumps({"pictures": entries}))
+    code, out, err = run("--sample", "0")
+    assert (code, err) == (0, "") and "4 compared" in out
+
+
+def test_a_folder_in_which_every_face_is_gone(run, monkeypatch, faces):
+    looks = []
+
+    def detect(image, **options):  # the original first, then its output
+        looks.append(image)
+        return faces if len(looks) % 2 else []
+
+    monkeypatch.setattr(module, "detect_faces", detect)
+    code, out, err = run("--sample", "0")
+    assert (code, err) == (0, "")
+    assert "0 found, 8 not found" in out
+    for says in (
+        "with 8 not found taken for recognised: 0.00",
+        "naive: rank-1 - (guessing 0.17); 8 of 8 not found (taken for recognised: rank-1 1.00",
+        "parrot: rank-1 - (guessing 0.17); 4 of 4 not found (taken for recognised: rank-1 1.00",
+    ):
+        assert says in out
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

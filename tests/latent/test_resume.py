@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 import torch
 
+from styleid import cli
 from styleid.errors import InputError, WeightsError
-from styleid.latent import rank_family
+from styleid.latent import load_ranking, rank_family
 
 
 class Cancelled(Exception):
@@ -41,6 +44,25 @@ def test_goes_on_with_the_same_result(tiny_family, tmp_path, monkeypatch, estima
     assert torch.equal(again.window_scores, expected.window_scores)
     assert again.layers == expected.layers
     assert not list(tmp_path.iterdir())
+
+
+def test_a_ranking_that_cannot_be_saved_is_not_lost(tiny_family, tmp_path, monkeypatch):
+    monkeypatch.setattr("styleid.family.load_family", lambda *_, **__: tiny_family)
+    target = tmp_path / "new.safetensors"
+    command = ["rank", str(target), "--pairs", "1", "--block", "512", "--max-window", "1", "--device", "cpu"]
+
+    def full(ranking, path):
+        path.write_bytes(b"a part")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, suppress(OSError):
+        patch.setattr("styleid.latent.save_ranking", full)
+        assert cli.main(command) != 0
+    assert not target.exists() and target.with_suffix(".unfinished").exists()
+    monkeypatch.setattr("styleid.latent._population.swap_channels", None)  # nothing is measured again
+    assert cli.main(command) == 0
+    assert load_ranking(target).block == 512
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_files_of_another_run_and_damaged_ones_are_refused(tiny_family, tmp_path):

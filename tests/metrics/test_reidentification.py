@@ -39,8 +39,8 @@ def test_auc_equals_scikit_learn_over_all_pairs(people):
 
 def test_ranks_are_places_among_identities(people):
     embeddings, identities = people
-    ranks, mates = search_ranks(FaceSet(embeddings, identities))
-    assert bool(mates.all())
+    ranks, ties, mates = search_ranks(FaceSet(embeddings, identities))
+    assert bool(mates.all()) and not ties.any()
     for probe in range(60):  # the plain formulation: nearest other picture of each identity, sorted
         distance = {}
         for other in range(60):
@@ -119,7 +119,19 @@ def test_equal_outputs_are_guessing():
     same = torch.ones(10, 8)
     attack = reidentify(FaceSet(same, torch.arange(5).repeat(2)), resamples=0)
     assert attack.verification.auc.value == pytest.approx(0.5)
-    assert set(attack.ranks) == {3}  # the middle of five
+    for k in (1, 2, 5, 9):
+        assert attack.rank(k).value == attack.rank_conservative(k).value == pytest.approx(min(k / 5, 1))
+    assert cmc(attack.ranks, 6, attack.ties) == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1])
+
+
+def test_a_tie_may_be_won():
+    """The second person's probe lies as near to the third; the third's not at all."""
+    gallery = torch.eye(3)
+    probes = torch.stack([gallery[0], gallery[1] + gallery[2], gallery[2]])
+    attack = reidentify(FaceSet(probes, torch.arange(3)), FaceSet(gallery, torch.arange(3)))
+    assert (attack.ranks.tolist(), attack.ties.tolist()) == ([1, 1, 1], [0, 1, 0])
+    assert attack.rank(1).value == pytest.approx(2.5 / 3)
+    assert attack.rank(2).value == 1
 
 
 def test_many_pairs_are_sampled_and_rates_stay(people, monkeypatch):

@@ -101,6 +101,24 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(tiny_family, examples, he
         train_swapper(tiny_family, examples, held_out, **{**plan, "steps": 9}, folder=tmp_path)
 
 
+@pytest.mark.parametrize("other", ["generator", "recogniser", "attributes", "examples", "held_out"])
+def test_a_checkpoint_belongs_to_its_networks_and_examples(tiny_family, examples, held_out, tmp_path, other):
+    plan = {"steps": 1, "batch": 2, "hidden": 8, "folder": tmp_path}
+    given = {"examples": examples, "held_out": held_out}
+    first = train_swapper(tiny_family, **given, **plan)
+    again = train_swapper(copy.deepcopy(tiny_family), **given, **plan)
+    assert first.curve == again.curve
+    family = copy.deepcopy(tiny_family)
+    if other in given:
+        given[other] = given[other][:3]
+    else:
+        part = getattr(family, other)
+        network = part.network if other == "recogniser" else part
+        next(network.parameters()).data.mul_(1.01)
+    with pytest.raises(WeightsError, match="other settings"):
+        train_swapper(family, **given, **plan)
+
+
 def test_training_lowers_the_loss_on_faces_it_has_not_seen(tiny_family, held_out):
     examples = draw_examples(tiny_family, 160, 5)
     trained = train_swapper(
