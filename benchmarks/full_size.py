@@ -25,6 +25,8 @@ from typing import Any
 import torch
 from torch import nn
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from styleid import Anonymizer
 from styleid.demo import example_photograph
 from styleid.faces import align_faces, detect_faces

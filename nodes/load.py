@@ -65,7 +65,7 @@ class StyleIDLoadModels:
                     {
                         "default": False,
                         "tooltip": "On: I accept the licences of this family (see 'python -m styleid weights licences'); "
-                        "fetch what is missing, once. It may be several GB. Off: nothing is fetched.",
+                        "fetch what is missing, once. ffhq-1024 is 1.7 GB. Off: nothing is fetched.",
                     },
                 ),
                 "engine": (
