@@ -189,7 +189,7 @@ def _anonymize(args: argparse.Namespace) -> int:
         settings={
             **{
                 name: getattr(args, name)
-                for name in ("level", "method", "area", "models", "on_failure", "no_face")
+                for name in ("level", "method", "area", "refine", "models", "engine", "on_failure", "no_face")
             },
             **goal_settings(args),
             "own_boxes": args.boxes is not None,

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageFile
 
 from ..errors import ImageError
+from ._icc import bare_profile
 from .photograph import Photograph
 
 __all__ = ["decode"]
@@ -188,12 +189,13 @@ def _to_srgb(picture: Image.Image, icc: bytes | None, notes: list[str]) -> Image
 
 
 def _fitting_profile(icc: bytes | None, channels: int, notes: list[str]) -> bytes | None:
-    """The profile, if it is one and describes values of this kind: anything else could carry anything."""
+    """What the profile says of colours, if it describes values of this kind: anything else could carry anything."""
     if not icc:
         return None
     try:
+        icc = bare_profile(icc)
         space = ImageCms.ImageCmsProfile(io.BytesIO(icc)).profile.xcolor_space
-    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError, IndexError, struct.error):
         notes.append("left behind: a damaged colour profile")
         return None
     if space == _SPACES[channels]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -12,17 +15,19 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import ImageError, InputError, StyleIDError
+from ._jobs import Job, plan_jobs
+from ._places import Places
 from .boxes import Box
-from .files import Found, same_file, walk
 from .io import MAX_PIXELS, format_of, read_photo, write_photo
 from .photograph import Photograph
-from .report import FileReport, Journal, Summary, partial_of
+from .report import FileReport, Journal, Summary
 
 __all__ = ["Anonymize", "FileReport", "Job", "Run", "RunOptions", "Summary", "run_files"]
 
 _log = logging.getLogger(__name__)
 
 _WRITTEN = ("anonymised", "blurred", "passed")
+_CUT_OFF = "the run ended while this picture was written"
 # An Anonymizer, or anything called like one: (pictures, progress, boxes=...) -> one ImageResult per picture.
 Anonymize = Callable[..., Sequence[Any]]
 
@@ -35,7 +40,8 @@ class RunOptions:
         no_face: what becomes of a picture in which no face is found: `skip` writes nothing, `copy` writes it without
             its metadata.
         overwrite: whether existing outputs are replaced. Inputs never are.
-        resume: whether pictures that an earlier, interrupted or failed run finished are kept.
+        resume: whether pictures that an earlier, interrupted or failed run finished are kept, if neither they nor their
+            inputs and boxes have changed. What else that run wrote is replaced.
         max_pixels: larger pictures are refused.
         boxes: faces (x0, y0, x1, y1) in pixels of the upright picture, by the picture's path below the input folder.
         settings: what the report says about the run; a resumed run must have the same.
@@ -53,18 +59,6 @@ class RunOptions:
             raise InputError(f"no_face is skip or copy, found {self.no_face!r}.")
         if self.max_pixels < 1:
             raise InputError(f"max_pixels must be positive, found {self.max_pixels}.")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One file to do: where it is, where its output goes, below which folder, what the report calls it, and its place."""
-
-    source: Path
-    target: Path
-    root: Path
-    name: str
-    skipped: str | None = None
-    number: int = 0
 
 
 def run_files(
@@ -113,6 +107,7 @@ class Run:
     jobs: tuple[Job, ...]
     options: RunOptions
     _journal: Journal
+    _places: Places
     _progress: Callable[[float, int], None]
     _on_file: Callable[[FileReport], None]
 
@@ -129,7 +124,7 @@ class Run:
     ) -> Self:
         """Arguments and errors as :func:`run_files`."""
         options = options or RunOptions()
-        jobs, report = _plan(Path(source), Path(target), None if report is None else Path(report))
+        jobs, report = plan_jobs(Path(source), Path(target), None if report is None else Path(report))
         unknown = sorted(set(options.boxes) - {job.name for job in jobs})
         if unknown:
             raise InputError(
@@ -137,12 +132,15 @@ class Run:
                 "below the input folder, with forward slashes."
             )
         journal = Journal(report, settings=options.settings, resume=options.resume)
-        # A run that was killed may have written an output without its entry.
-        options = replace(options, overwrite=options.overwrite or journal.resumes)
+        root = jobs[0].root if jobs else Path(target)
+        places = Places(Path(source), root, (job.source for job in jobs if job.skipped is None))
+        for name, output in journal.outputs():
+            places.take(root / output, name)
         return cls(
             jobs=tuple(jobs),
             options=options,
             _journal=journal,
+            _places=places,
             _progress=progress or (lambda done, total: None),
             _on_file=on_file or (lambda entry: None),
         )
@@ -161,26 +159,37 @@ class Run:
         def tick(done: int, steps: int) -> None:
             self._progress(job.number + done / max(steps, 1), total)
 
-        entry = self._journal.finished(job.name, job.root)
+        entry = self._journal.finished(job.name, job.root, self._digest(job))
         if entry is None:
-            entry = _run_one(job, anonymize, self.options, tick)
+            entry = self._one(job, anonymize, tick)
         self._keep(entry)
         self._progress(job.number + 1, total)
         return entry
 
     def again(self, job: Job, anonymize: Anonymize) -> FileReport:
         """Do a file of this run once more; its former output goes first."""
-        self._removed(job)
+        self._remove(job, _CUT_OFF)
         total = len(self.jobs)
-        entry = _run_one(job, anonymize, self.options, lambda *_: self._progress(total, total))
+        entry = self._one(job, anonymize, lambda *_: self._progress(total, total))
         self._keep(entry)
         return entry
 
     def withhold(self, job: Job, reason: str) -> None:
         """Delete an output of this run again: the picture is blocked."""
-        former = self._removed(job)
-        faces = tuple({**face, "outcome": "blocked", "reason": reason} for face in former.faces)
-        self._keep(former.changed(outcome="blocked", reason=reason, output=None, bytes=None, faces=faces))
+        entry = self._remove(job, reason)
+        if entry is not None:
+            self._on_file(entry)
+
+    def withhold_all(self, reason: str) -> None:
+        """Delete every output, also of the run that this one goes on with."""
+        removed = []
+        for job in self.jobs:
+            try:
+                removed.append(self._remove(job, reason))
+            except Exception as error:  # the others go nevertheless
+                _log.warning("withholding a picture failed with %s", type(error).__name__)
+        for entry in filter(None, removed):
+            self._on_file(entry)
 
     def close(self, **head: Any) -> Summary:
         """Write the report, with `head` among what it says about the run."""
@@ -190,90 +199,88 @@ class Run:
         self._journal.add(entry)
         self._on_file(entry)
 
-    def _removed(self, job: Job) -> FileReport:
+    def _remove(self, job: Job, reason: str) -> FileReport | None:
+        """Delete the output, if there is one, and write down that the picture is blocked."""
         former = self._journal.entry(job.name)
-        if former.output is not None:
-            (job.root / former.output).unlink(missing_ok=True)
-        return former
-
-
-def _plan(source: Path, target: Path, report: Path | None) -> tuple[list[Job], Path | None]:
-    """All files to do, in a stable order, and the report's place. Raises InputError before anything is written."""
-    if report is not None and report.suffix.lower() != ".json":
-        raise InputError(f"The report is a .json file, found {report.name!r}.")
-    if not source.exists():
-        raise InputError(f"The input {str(source)!r} does not exist.")
-    if source.is_dir():
-        if target.exists() and not target.is_dir():
-            raise InputError(
-                f"The input is a folder, but the output {str(target)!r} is a file. Name a folder."
-            )
-        if same_file(source, target) or target.resolve() in source.resolve().parents:
-            raise InputError("The output folder holds the input. Name a folder below it or elsewhere.")
-        report = target / "report.json" if report is None else report
-        leave_out = (target, report, partial_of(report))
-        found = enumerate(walk(source, leave_out))
-        return [_job(one, source, target, number) for number, one in found], report
-    if target.is_dir() or not target.suffix:
-        target = target / source.name
-    if same_file(source, target):
-        raise InputError(
-            "The output is the input itself, which is never overwritten. Name another file or folder."
-        )
-    return [Job(source, target, target.parent, source.name)], report
-
-
-def _job(found: Found, source: Path, target: Path, number: int) -> Job:
-    below = found.path.relative_to(source)
-    return Job(found.path, target / below, target, below.as_posix(), found.skipped, number)
-
-
-def _run_one(
-    job: Job, anonymize: Anonymize, options: RunOptions, tick: Callable[[int, int], None]
-) -> FileReport:
-    """Whatever happens to one file becomes its entry; only KeyboardInterrupt and the like pass through."""
-    if job.skipped is not None:
-        return FileReport(job.name, "failed", reason=job.skipped)
-    try:
-        photo = read_photo(job.source, max_pixels=options.max_pixels)
-        return _anonymised(job, photo, anonymize, options, tick)
-    except StyleIDError as error:
-        return FileReport(job.name, "failed", reason=str(error))
-    except Exception as error:  # the others go on; its text might hold what is secret
-        _log.debug("a picture failed with %s", type(error).__name__)
-        return FileReport(
-            job.name, "failed", reason=f"an unexpected {type(error).__name__}; nothing was written"
-        )
-
-
-def _anonymised(
-    job: Job, photo: Photograph, anonymize: Anonymize, options: RunOptions, tick: Callable[[int, int], None]
-) -> FileReport:
-    target, format = _written_as(job, photo)
-    _check_target(target, job.source, options)
-    boxes = options.boxes.get(job.name) or None  # an empty list leaves it to the detector
-    extra = {} if boxes is None else {"boxes": [boxes]}
-    result = anonymize([photo.values], tick, **extra)[0]
-    entry = FileReport(
-        job.name,
-        result.outcome,
-        reason=result.reason,
-        size=photo.size,
-        notes=photo.notes,
-        faces=_faces(result),
-    )
-    if result.output is not None and result.outcome in _WRITTEN:
-        photo = photo.with_values(np.asarray(result.output))
-    elif result.outcome != "no_face" or options.no_face != "copy":
+        if former is None or former.output is None:
+            return None
+        path = job.root / former.output
+        if path in (job.target, _as_png(job.target)):
+            with suppress(ImageError):  # by now it is somebody else's
+                self._places.check(path, job.name)
+                self._places.free(path)
+                path.unlink(missing_ok=True)
+        faces = tuple({**face, "outcome": "blocked", "reason": reason} for face in former.faces)
+        entry = former.changed(outcome="blocked", reason=reason, output=None, bytes=None, faces=faces)
+        self._journal.add(entry)
         return entry
-    if _alpha_shows_a_face(photo, anonymize):
-        return entry.changed(
-            outcome="blocked", reason="its transparency shows a face, which cannot be replaced"
+
+    def _one(self, job: Job, anonymize: Anonymize, tick: Callable[[int, int], None]) -> FileReport:
+        """Whatever happens to one file becomes its entry; only KeyboardInterrupt and the like pass through."""
+        if job.skipped is not None:
+            return FileReport(job.name, "failed", reason=job.skipped)
+        digest = self._digest(job)
+        try:
+            self._remove(job, _CUT_OFF)  # what an earlier run left
+            photo = read_photo(job.source, max_pixels=self.options.max_pixels)
+            return self._anonymised(job, photo, anonymize, tick).changed(digest=digest)
+        except StyleIDError as error:
+            return FileReport(job.name, "failed", reason=str(error))
+        except Exception as error:  # the others go on; its text might hold what is secret
+            _log.debug("a picture failed with %s", type(error).__name__)
+            return FileReport(
+                job.name, "failed", reason=f"an unexpected {type(error).__name__}; nothing was written"
+            )
+
+    def _anonymised(
+        self, job: Job, photo: Photograph, anonymize: Anonymize, tick: Callable[[int, int], None]
+    ) -> FileReport:
+        options = self.options
+        target, format = _written_as(job, photo)
+        self._places.check(target, job.name)
+        if target.exists():
+            if not options.overwrite:  # before the work, not after it as `write_photo` would
+                raise ImageError(
+                    "The output exists already. Use --overwrite, or --resume to go on with an earlier run."
+                )
+            target.unlink()  # should this picture be withheld now, nothing of it may stay
+        boxes = options.boxes.get(job.name) or None  # an empty list leaves it to the detector
+        extra = {} if boxes is None else {"boxes": [boxes]}
+        result = anonymize([photo.values], tick, **extra)[0]
+        entry = FileReport(
+            job.name,
+            result.outcome,
+            reason=result.reason,
+            size=photo.size,
+            notes=photo.notes,
+            faces=_faces(result),
         )
-    _make_folder(target.parent)
-    written = write_photo(photo, target, format=format, overwrite=options.overwrite, source=job.source)
-    output = target.relative_to(job.root).as_posix()
-    return entry.changed(output=output, bytes=target.stat().st_size, notes=written.notes)
+        if result.output is not None and result.outcome in _WRITTEN:
+            photo = photo.with_values(np.asarray(result.output))
+        elif result.outcome != "no_face" or options.no_face != "copy":
+            return entry
+        if _alpha_shows_a_face(photo, anonymize):
+            return entry.changed(
+                outcome="blocked", reason="its transparency shows a face, which cannot be replaced"
+            )
+        _make_folder(target.parent)
+        output = target.relative_to(job.root).as_posix()
+        # Should the run end before the picture's entry, this one says whose the file is.
+        self._journal.add(FileReport(job.name, "failed", output, _CUT_OFF))
+        written = write_photo(photo, target, format=format, overwrite=options.overwrite, source=job.source)
+        self._places.take(target, job.name)
+        return entry.changed(output=output, bytes=target.stat().st_size, notes=written.notes)
+
+    def _digest(self, job: Job) -> str | None:
+        """Changes when the input or its boxes do. So short that nobody can tell from it when the input was taken."""
+        try:
+            status = job.source.stat()
+        except OSError:
+            return None
+        boxes = [[float(v) for v in box] for box in self.options.boxes.get(job.name) or ()]
+        return hashlib.sha256(json.dumps([status.st_size, status.st_mtime_ns, boxes]).encode()).hexdigest()[
+            :6
+        ]
 
 
 def _written_as(job: Job, photo: Photograph) -> tuple[Path, str]:
@@ -281,18 +288,12 @@ def _written_as(job: Job, photo: Photograph) -> tuple[Path, str]:
     if job.target.suffix.lower() != job.source.suffix.lower():
         return job.target, format_of(job.target)
     if photo.format == "GIF":  # whose 256 colours could not hold the result
-        return job.target.with_name(job.target.name + ".png"), "PNG"
+        return _as_png(job.target), "PNG"
     return job.target, photo.format
 
 
-def _check_target(target: Path, source: Path, options: RunOptions) -> None:
-    """Before the work, what `write_photo` would refuse after it."""
-    if same_file(target, source):
-        raise ImageError("The output would overwrite its own input. Choose another folder or name.")
-    if target.exists() and not options.overwrite:
-        raise ImageError(
-            "The output exists already. Use --overwrite, or --resume to go on with an earlier run."
-        )
+def _as_png(path: Path) -> Path:
+    return path.with_name(path.name + ".png")
 
 
 def _make_folder(folder: Path) -> None:

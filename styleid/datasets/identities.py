@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -24,7 +25,7 @@ _KEY = "embeddings"
 
 
 def kept_identities(path: Path, judge: Recogniser) -> tuple[IdentityBook, AbstractContextManager[None]]:
-    """The book of a file, and a context that writes it back however the run ends. Errors as :func:`read_identities`."""
+    """The book of a file, and a context that adds it to the file however the run ends. Errors as :func:`read_identities`."""
     if path.suffix.lower() != ".safetensors" or not path.resolve().parent.is_dir():
         raise InputError(
             f"Identities are kept in a .safetensors file in a folder that exists, found {path.name!r}."
@@ -68,8 +69,17 @@ def read_identities(path: str | Path, judge: Recogniser) -> IdentityBook:
 
 
 def write_identities(path: str | Path, book: IdentityBook, judge: Recogniser) -> None:
-    """Replace the file as a whole, readable by its owner only. An empty book is not written."""
+    """Add a book to what the file holds by now, also from runs at the same time. An empty book is not written.
+
+    The file is replaced as a whole, readable by its owner only. Errors as :func:`read_identities`.
+    """
     if not len(book):
         return
+    path = Path(path)
     facts = {"recogniser": judge.name, "recogniser_sha256": digest_of(judge.network)}
-    write_atomically(Path(path), save({_KEY: book.embeddings.contiguous()}, facts), mode=0o600)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        everyone = read_identities(path, judge)
+        known = {row.tobytes() for row in everyone.embeddings.numpy()}
+        new = [row.tobytes() not in known for row in book.embeddings.numpy()]
+        everyone.add(book.embeddings[new])
+        write_atomically(path, save({_KEY: everyone.embeddings.contiguous()}, facts), mode=0o600)

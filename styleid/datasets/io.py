@@ -1,7 +1,7 @@
 """Photographs in and out: what the picture is stays, everything else in the file goes.
 
-Written files hold pixels, alpha and the colour profile. EXIF, GPS, XMP, IPTC, comments, thumbnails, further images, text
-chunks, software tags and dates are never copied: a file is always written from the pixels alone.
+Written files hold pixels, alpha and what the colour profile says of colours. EXIF, GPS, XMP, IPTC, comments, thumbnails,
+further images, text chunks, software tags and dates are never copied: a file is always written from the pixels alone.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Photograph:
             full transparency hides are among them.
         alpha: [H, W] of the same type, or None.
         format: JPEG, PNG, WEBP, TIFF, BMP, HEIF, or GIF, which is read only.
-        icc: a colour profile that fits `values`, or None.
+        icc: a colour profile that fits `values`, or None. What is read keeps of it only what colours mean.
         lossless: whether its file kept every value.
         notes: what was left behind or changed on reading, as text for people.
     """

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ReleaseReport", "release_folder", "release_pictures"]
 
+UNFINISHED = "the run ended before its set of pictures was complete"
 STANDS_OUT = "its attributes occur too seldom in this set, or tell too much"
 
 ROUNDS = 3  # of anonymising: all pictures, then twice those that stand out
@@ -125,7 +126,8 @@ def release_folder(
     """Anonymise a folder tree as one set, in several passes over its files; arguments as :func:`run_files`.
 
     What counts is measured on the written files. Outputs that stand out to the last are deleted again, and the report
-    says so; ``on_file`` is called for every change. A picture that cannot be read fails.
+    says so; ``on_file`` is called for every change. A picture that cannot be read fails. If the run ends before its set
+    is complete, every output is deleted.
     """
     anonymizer.attribute_columns(release.names)
     run = Run.plan(source, target, report=report, options=options, progress=progress, on_file=on_file)
@@ -147,9 +149,13 @@ def release_folder(
 
     pictures = _Set(release, [_measured(job, anonymizer, release, run.options) for job in run.jobs], make)
     with run:
-        out, outcome = pictures.run()
-        for number in sorted(out):
-            run.withhold(run.jobs[number], STANDS_OUT)
+        try:
+            out, outcome = pictures.run()
+            for number in sorted(out):
+                run.withhold(run.jobs[number], STANDS_OUT)
+        except BaseException:  # Ctrl-C as well: whether what is written stands out is not known
+            run.withhold_all(UNFINISHED)
+            raise
         return run.close(release=outcome.to_dict()), outcome
 
 

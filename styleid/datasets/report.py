@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Self, TextIO
 
 from ..errors import InputError
+from .files import write_atomically
 
 __all__ = ["FileReport", "Journal", "Summary", "partial_of"]
 
@@ -32,6 +33,7 @@ class FileReport:
         bytes: of the written file.
         notes: what of the file was left behind.
         faces: the report of every face.
+        digest: of its input's size, date and given boxes: tells a resumed run what changed since.
         resumed: whether an earlier run did it.
     """
 
@@ -43,6 +45,7 @@ class FileReport:
     bytes: int | None = None
     notes: tuple[str, ...] = ()
     faces: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    digest: str | None = None
     resumed: bool = False
 
     def changed(self, **values: Any) -> FileReport:
@@ -89,9 +92,9 @@ class Journal:
         self._report, self._settings = report, dict(settings)
         self._partial = None if report is None else partial_of(report)
         self._earlier = self._read_earlier() if resume else {}
-        self.resumes = bool(self._earlier)  # whether there is an earlier run to go on with
         self._outcomes: dict[str, tuple[str, bool]] = {}  # by source, and whether there is an output
         self._places: dict[str, int] = {}  # in the file, by source
+        self._kept: dict[str, FileReport] = {}  # where there is no file
         self._head: dict[str, Any] = {}
         self._file: TextIO | None = None
         self._closed = False
@@ -99,20 +102,20 @@ class Journal:
     def __enter__(self) -> Self:
         if self._partial is not None:
             self._partial.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._partial.open("w", encoding="utf-8")
-            self._line({"version": VERSION, "settings": self._settings})
-            for plain in self._earlier.values():  # if this run is interrupted as well
-                self._line(plain)
+            head = {"version": VERSION, "settings": self._settings}
+            lines = [head, *self._earlier.values()]  # if this run is interrupted as well
+            write_atomically(self._partial, "".join(json.dumps(line) + "\n" for line in lines).encode())
+            self._file = self._partial.open("a", encoding="utf-8", newline="\n")
         return self
 
     def __exit__(self, *error: object) -> None:
         if not self._closed:
             self._finish(complete=False)
 
-    def finished(self, source: str, folder: Path) -> FileReport | None:
-        """The entry of an earlier run whose output is still there, unchanged in size."""
+    def finished(self, source: str, folder: Path, digest: str | None) -> FileReport | None:
+        """The entry of an earlier run whose input is the same, and whose output is still there, unchanged in size."""
         plain = self._earlier.get(source)
-        if plain is None or plain["output"] is None:
+        if plain is None or plain["output"] is None or digest is None or plain.get("digest") != digest:
             return None
         try:
             unchanged = (folder / plain["output"]).stat().st_size == plain["bytes"]
@@ -120,15 +123,29 @@ class Journal:
             return None
         return FileReport.from_dict(plain) if unchanged else None
 
+    def outputs(self) -> Iterator[tuple[str, str]]:
+        """Source and output of everything that an earlier run wrote."""
+        for source, plain in self._earlier.items():
+            if plain["output"] is not None:
+                yield source, plain["output"]
+
     def add(self, entry: FileReport) -> None:
         """Count an entry and write it down."""
-        if self._file is not None:
-            self._places[entry.source] = self._file.tell()
         self._outcomes[entry.source] = (entry.outcome, entry.output is not None)
+        if self._file is None:
+            self._kept[entry.source] = entry
+            return
+        place = self._file.tell()
         self._line(entry.to_dict())
+        self._places[entry.source] = place
 
-    def entry(self, source: str) -> FileReport:
-        """The last entry of a file, read back; needs a report. Raises KeyError where there is none."""
+    def entry(self, source: str) -> FileReport | None:
+        """The last entry of a file, from this run or an earlier one."""
+        if self._partial is None:
+            return self._kept.get(source)
+        if source not in self._places:
+            plain = self._earlier.get(source)
+            return None if plain is None else FileReport.from_dict(plain)
         with self._partial.open(encoding="utf-8") as file:
             file.seek(self._places[source])
             return FileReport.from_dict(json.loads(file.readline())).changed(resumed=False)
@@ -145,9 +162,8 @@ class Journal:
         return dict(sorted(Counter(outcome for outcome, _ in self._outcomes.values()).items()))
 
     def _line(self, plain: Mapping[str, Any]) -> None:
-        if self._file is not None:
-            self._file.write(json.dumps(plain) + "\n")
-            self._file.flush()
+        self._file.write(json.dumps(plain) + "\n")
+        self._file.flush()
 
     def _finish(self, *, complete: bool) -> None:
         self._closed = True

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from styleid.datasets._icc import bare_profile
 from styleid.privacy.outcomes import ImageResult
 
 SECRET = "SECRET-7f3a"  # in every kind of metadata
@@ -30,7 +31,8 @@ def colours() -> Callable[..., np.ndarray]:
 
 @pytest.fixture
 def srgb() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    """As it is read: without a date and names."""
+    return bare_profile(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
 
 
 @pytest.fixture
@@ -115,3 +117,20 @@ class Inverter:
 @pytest.fixture
 def inverter() -> Callable[..., Inverter]:
     return lambda outcomes=None: Inverter(outcomes or {}, [], [])
+
+
+@pytest.fixture
+def album(tmp_path):
+    """album({"a.png": 5, ...}): a folder of one-colour pictures; bytes are written as they are."""
+
+    def make(files, root="in"):
+        for name, content in files.items():
+            path = tmp_path / root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, bytes):
+                path.write_bytes(content)
+            else:
+                Image.new("RGB", (12, 10), (content,) * 3).save(path)
+        return tmp_path / root
+
+    return make

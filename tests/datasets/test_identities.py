@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import replace
+from threading import Thread
 
 import pytest
 import torch
+from filelock import FileLock
 
 from styleid import Anonymizer
 from styleid.datasets.identities import kept_identities, read_identities
@@ -52,6 +54,33 @@ def test_what_was_given_out_is_kept_although_a_run_fails(tiny_family, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert len(read_identities(path, tiny_family.judge)) == 3
+
+
+def test_two_runs_at_a_time_keep_the_faces_of_both(tiny_family, tmp_path):
+    path, faces = tmp_path / "book.safetensors", torch.eye(512)
+    first, keep_first = kept_identities(path, tiny_family.judge)
+    with keep_first:
+        first.add(faces[:2])
+    books = [kept_identities(path, tiny_family.judge) for _ in range(2)]
+    for number, (book, keep) in enumerate(books):
+        with keep:
+            book.add(faces[2 + 3 * number : 5 + 3 * number])
+    kept = read_identities(path, tiny_family.judge)
+    assert torch.equal(kept.embeddings.float(), faces[:8])
+
+
+def test_whoever_writes_waits_for_the_other(tiny_family, tmp_path):
+    path = tmp_path / "book.safetensors"
+    book, keep = kept_identities(path, tiny_family.judge)
+    book.add(torch.eye(512)[:1])
+    with FileLock(tmp_path / ".book.safetensors.lock"):
+        thread = Thread(target=keep.__exit__, args=(None, None, None))
+        keep.__enter__()
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive() and not path.exists()
+    thread.join(20)
+    assert len(read_identities(path, tiny_family.judge)) == 1
 
 
 def test_a_book_of_another_recogniser_is_refused(tiny_family, tmp_path):

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from styleid import Anonymizer
-from styleid.datasets import release, release_folder, release_pictures
-from styleid.errors import InputError
+from styleid.datasets import RunOptions, release, release_folder, release_pictures
+from styleid.errors import ImageError, InputError
 from styleid.privacy import Release, Wish
 
 pytestmark = pytest.mark.usefixtures("small_crops")
@@ -83,10 +83,7 @@ def test_withheld_pictures_are_tried_again_and_then_gone(anonymizer, pictures, t
     results, report = release_pictures(anonymizer, pictures[:2], RELEASE)
     assert results[0].outcome == "blocked" and results[0].output is None
     assert report.withheld == 1 and report.rounds == release.ROUNDS
-    source, target = tmp_path / "in", tmp_path / "out"
-    source.mkdir()
-    for number, picture in enumerate(pictures[:2]):
-        Image.fromarray((picture.numpy() * 255).round().astype(np.uint8)).save(source / f"{number}.png")
+    source, target = _album(tmp_path / "in", pictures[:2]), tmp_path / "out"
     told = []
     summary, _ = release_folder(source, target, anonymizer, RELEASE, on_file=told.append)
     assert not (target / "0.png").exists() and (target / "1.png").exists()
@@ -97,6 +94,70 @@ def test_withheld_pictures_are_tried_again_and_then_gone(anonymizer, pictures, t
     assert gone["output"] is None and gone["outcome"] == "blocked" and summary.counts["blocked"] == 1
     assert {face["outcome"] for face in gone["faces"]} == {"blocked"}
     assert [one.source for one in told].count("0.png") == release.ROUNDS + 1
+
+
+def _album(folder, pictures):
+    folder.mkdir()
+    for number, picture in enumerate(pictures):
+        Image.fromarray((picture.numpy() * 255).round().astype(np.uint8)).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.mark.usefixtures("one_stands_out")
+@pytest.mark.parametrize("ends_at", [2, 4])  # the third picture; the first one again, whose output is gone
+def test_a_run_that_ends_early_publishes_nothing(anonymizer, pictures, tmp_path, monkeypatch, ends_at):
+    source, target = _album(tmp_path / "in", pictures[:4]), tmp_path / "out"
+    make, calls = Anonymizer.__call__, []
+
+    def ends(self, *args, **options):
+        calls.append(len(list(target.glob("*.png"))))
+        if len(calls) > ends_at:
+            raise KeyboardInterrupt
+        return make(self, *args, **options)
+
+    monkeypatch.setattr(Anonymizer, "__call__", ends)
+    with pytest.raises(KeyboardInterrupt):
+        release_folder(source, target, anonymizer, RELEASE)
+    assert calls[-1] >= 2 and not list(target.glob("*.png"))
+    plain = json.loads((target / "report.json").read_text())
+    assert not plain["complete"] and plain["summary"] == {"blocked": ends_at if ends_at < 4 else 4}
+    assert all(entry["output"] is None for entry in plain["pictures"])
+
+
+@pytest.mark.parametrize("name", ["in", "in/0.png"])
+def test_an_output_that_cannot_be_measured_is_not_published(
+    anonymizer, pictures, tmp_path, monkeypatch, name
+):
+    """Nor is a single file, of which there need not be a report."""
+    _album(tmp_path / "in", pictures[:2])
+    target, read = tmp_path / "out", release.read_photo
+
+    def unreadable(path, **options):
+        if path.is_relative_to(target):
+            raise ImageError("cannot be read")
+        return read(path, **options)
+
+    monkeypatch.setattr(release, "read_photo", unreadable)
+    with pytest.raises(ImageError, match="cannot be read"):
+        release_folder(tmp_path / name, target, anonymizer, Release(attributes=("Male",), k=1))
+    assert target.is_dir() and not list(target.glob("*.png"))
+
+
+@pytest.mark.usefixtures("one_stands_out")
+def test_a_resumed_run_that_ends_early_leaves_nothing_of_the_earlier_one(
+    anonymizer, pictures, tmp_path, monkeypatch
+):
+    source, target = _album(tmp_path / "in", pictures[:3]), tmp_path / "out"
+    release_folder(source, target, anonymizer, RELEASE)
+    assert len(list(target.glob("*.png"))) == 2
+
+    def ends(self, *args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Anonymizer, "__call__", ends)
+    with pytest.raises(KeyboardInterrupt):
+        release_folder(source, target, anonymizer, RELEASE, options=RunOptions(resume=True))
+    assert not list(target.glob("*.png"))
 
 
 def test_what_is_seen_in_the_output_and_what_is_reported_must_agree(anonymizer, pictures, monkeypatch):
