@@ -3,13 +3,14 @@
 Runs on a CPU or a GPU. Every part resumes from its checkpoint; a part whose checkpoint is complete is only evaluated. The
 shards are made by `python -m training.render`, the same pictures with other persons' faces with `--exchanged`, the face
 detector's heads with `--wide`. With `--further` the networks in `models/` are trained on, at a quarter of the rates,
-generator and encoder at the full one.
+generator and encoder at the full one; what comes out replaces them all at once at the end.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,7 +25,8 @@ from .detail import extended, grown, train_detail
 from .detector import evaluate_detector, train_detector
 from .encoder import Critics, train_together
 from .evaluate import evaluate_autoencoder, evaluate_random_faces, evaluate_swap
-from .export import Entry, edit_manifest, export, rounded
+from .export import Entry, edit_manifest, export, family, rounded, set_recogniser, sharing
+from .further import deliver, further_folder
 from .generator import AutoencoderTrainer, Stage
 from .mapping import fit_mapping
 from .parser import evaluate_parser, train_parser
@@ -62,11 +64,14 @@ def shipped(models: Path, name: str, kind: str) -> torch.nn.Module:
     return read_weights(models / f"embedded-{name}.safetensors", kind).float().to(torch.get_default_device())
 
 
-def train_helpers(heads: Heads, folder: Path, models: Path, further: bool):
-    """The networks that do not need the generator; returns those that the generator learns from, and the judge."""
+def train_helpers(heads: Heads, folder: Path, models: Path, begin: Path | None):
+    """The networks that do not need the generator; returns those that the generator learns from, and the judge.
+
+    `begin` is the folder of networks that are trained further.
+    """
 
     def start(name: str, kind: str) -> torch.nn.Module | None:
-        return shipped(models, name, kind) if further else None
+        return None if begin is None else shipped(begin, name, kind)
 
     parser = rounded(train_parser(heads, folder, start=start("parser", "unet-parser")))
     export(
@@ -86,7 +91,7 @@ def train_helpers(heads: Heads, folder: Path, models: Path, further: bool):
         )  # fmt: skip
         export(entry, models)
         place = {"weights": entry.name, "threshold": round(figures["threshold_at_far_0.01"], 4)}
-        edit_manifest(models, lambda m, role=recipe.name, place=place: family(m).update({role: place}))
+        edit_manifest(models, partial(set_recogniser, role=recipe.name, place=place))
         judges[recipe.name] = net
     landmarks = rounded(train_landmarks(heads, folder, start=start("landmarks", "landmarks")))
     export(
@@ -127,13 +132,13 @@ def train_generator(
     models: Path,
     critics: Critics,
     judge: MobileFaceNet,
-    further: bool,
+    begin: Path | None,
 ) -> None:
     parser = critics.parser
-    if further:
-        generator, encoder = shipped(models, "generator", "stylegan2"), shipped(models, "encoder", "psp")
-        layers = load_ranking(models / "embedded-ranking.safetensors").layers
-        segmentation = shipped(models, "segmentation-encoder", "psp-seg")
+    if begin is not None:
+        generator, encoder = shipped(begin, "generator", "stylegan2"), shipped(begin, "encoder", "psp")
+        layers = load_ranking(begin / "embedded-ranking.safetensors").layers
+        segmentation = shipped(begin, "segmentation-encoder", "psp-seg")
     else:
         trainer = AutoencoderTrainer(heads, parser, critics.recogniser, folder)
         trainer.train(STAGES)
@@ -165,12 +170,16 @@ def train_generator(
 
 def forget_codes(manifest: dict) -> None:
     """What was learned on the codes of an earlier generator is of no use to another: it is to be made again."""
-    for part in ("ranking", "swapper"):
-        family(manifest).pop(part, None)
+    for one in sharing(manifest, "generator", "embedded-generator"):
+        for part in ("ranking", "swapper"):
+            one.pop(part, None)
 
 
-def family(manifest: dict) -> dict:
-    return manifest["families"].setdefault("embedded", {})
+def list_parts(manifest: dict) -> None:
+    """Name in the family all parts that there are: the detector is trained apart."""
+    parts = ("generator", "encoder", "segmentation-encoder", "parser", "attributes", "landmarks", "detector")
+    there = [part for part in parts if f"embedded-{part}" in manifest["weights"]]
+    family(manifest).update({part.replace("-", "_"): f"embedded-{part}" for part in there})
 
 
 def main() -> None:
@@ -179,6 +188,11 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.set_default_device(options.device)
     torch.set_flush_denormal(True)
+    models, checkpoints, begin = options.models, options.checkpoints, None
+    if options.further:
+        begin, checkpoints = models, further_folder(models, checkpoints)
+        models = checkpoints / "models"
+    models.mkdir(parents=True, exist_ok=True)
     if options.shards:
         pack(options.shards, options.cache)
     swapped = options.cache / "exchanged"
@@ -186,18 +200,16 @@ def main() -> None:
         pack(options.exchanged, swapped)
     heads = Heads.open(options.cache)
     exchanged = heads.exchanged(swapped)
-    critics, judge = train_helpers(heads, options.checkpoints, options.models, options.further)
-    train_generator(heads, exchanged, options.checkpoints, options.models, critics, judge, options.further)
-    parts = ("generator", "encoder", "segmentation-encoder", "parser", "attributes", "landmarks", "detector")
-    edit_manifest(
-        options.models,
-        lambda m: family(m).update({part.replace("-", "_"): f"embedded-{part}" for part in parts}),
-    )
+    critics, judge = train_helpers(heads, checkpoints, models, begin)
+    train_generator(heads, exchanged, checkpoints, models, critics, judge, begin)
     torch.set_default_device("cpu")
     if options.wide:
         train_face_detector(TurnedHeads.open(options.wide), options.checkpoints, options.models)
-    rank_embedded(options.models)
-    swapper_embedded(options.checkpoints, options.models)
+    edit_manifest(options.models, list_parts)
+    rank_embedded(models)
+    swapper_embedded(checkpoints, models)
+    if begin is not None:
+        deliver(models, begin)
 
 
 if __name__ == "__main__":

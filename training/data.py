@@ -22,6 +22,7 @@ ARRAYS = ("img", "lab", "lm5", "att", "ident", "donor", "vec")
 # Columns of the renderer's parameter vector that belong to the person and show in the picture: shape modes, sex,
 # weight, age, skin, hair and eye colour, brows, hairline (the columns between are texture seeds).
 PERSON = (*range(136), *range(139, 142))
+STATE = slice(142, None)  # columns of the picture: pose, expression, light, style
 # How much a column of PERSON shows: the head model's 100 shape modes move the skin by 3 mm down to 0.05 mm (RMS per
 # standard deviation, about 3 / (i + 1) ** 0.85), everything else counts as 1.
 VISIBLE = torch.cat([3.0 * torch.arange(1.0, 101.0) ** -0.85, torch.ones(39)])
@@ -79,12 +80,23 @@ class Heads:
         return cls(**arrays, names=names, train=np.nonzero(~held)[0], held_out=np.nonzero(held)[0])
 
     def exchanged(self, folder: Path) -> Heads:
-        """The packed pictures of `folder`: these with other persons' faces, row by row. ValueError: they are others."""
+        """The packed pictures of `folder`: these with other persons' faces, row by row. ValueError: they are others, or
+        faces were not exchanged, or between those that are trained on and those that are held out."""
         found = Heads.open(folder)
-        if not np.array_equal(self.ident, found.ident):
+        same = np.array_equal(self.ident, found.ident)
+        if not same or not np.array_equal(self.vec[:, STATE], found.vec[:, STATE]):
             raise ValueError(
                 f"the {len(found.ident)} exchanged pictures are not those of the {len(self.ident)} heads; "
                 "render them with the same --identities, --states and --seed, and with --exchanged"
+            )
+        if (found.donor == found.ident).any():
+            raise ValueError(
+                "these pictures show the faces of the heads themselves; render them with --exchanged"
+            )
+        held_out = found.ident[found.held_out]
+        if not np.array_equal(np.isin(found.donor, held_out), np.isin(found.ident, held_out)):
+            raise ValueError(
+                "faces went between training and held-out pictures; render identities by multiples of 20"
             )
         return found
 

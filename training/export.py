@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,17 @@ from torch import nn
 
 from styleid.networks import write_network
 
-__all__ = ["Entry", "edit_manifest", "export", "register", "rounded"]
+__all__ = [
+    "Entry",
+    "edit_manifest",
+    "export",
+    "family",
+    "read_content",
+    "register",
+    "rounded",
+    "set_recogniser",
+    "sharing",
+]
 
 LICENCE = "MIT"
 TRAINED_ON = "heads rendered from the ICT-FaceKit morphable model (USC ICT, MIT); no photograph of a person"
@@ -67,11 +78,41 @@ def register(
 
 def edit_manifest(models: Path, change: Any) -> None:
     path = models / "manifest.json"
+    manifest = read_content(models)
+    change(manifest)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def read_content(models: Path) -> dict:
+    """What the manifest of `models` holds; a new one where there is none."""
+    path = models / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"version": 1}
     manifest.setdefault("weights", {})
     manifest.setdefault("families", {})
-    change(manifest)
-    path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    return manifest
+
+
+def family(manifest: dict) -> dict:
+    return manifest["families"].setdefault("embedded", {})
+
+
+def sharing(manifest: dict, role: str, weights: str) -> list[dict]:
+    """The family `embedded`, and all others that have these weights in this role."""
+    own = family(manifest)
+
+    def named(part: str | dict | None) -> str | None:
+        return part["weights"] if isinstance(part, dict) else part
+
+    others = [other for other in manifest["families"].values() if other is not own]
+    return [own, *(other for other in others if named(other.get(role)) == weights)]
+
+
+def set_recogniser(manifest: dict, role: str, place: dict) -> None:
+    """Weights and threshold, for every family that has these weights in this role."""
+    for one in sharing(manifest, role, place["weights"]):
+        one[role] = dict(place)
 
 
 @torch.no_grad()

@@ -63,19 +63,20 @@ class Run:
     every_seconds: float = 300.0
 
     def steps(self) -> Iterator[int]:
-        start = self._resume()
+        start = saved = self._resume()
         torch.manual_seed(self.seed * 1_000_003 + start)
         began = last = time.monotonic()
         for step in range(start, self.steps_total):
             yield step
             if time.monotonic() - last > self.every_seconds:
                 last = time.monotonic()
-                self._save(step + 1)
+                saved = step + 1
+                self._save(saved)
                 rate = (step + 1 - start) / (last - began)
                 log.info(
                     "%s step %d/%d %.2f/s %s", self.name, step + 1, self.steps_total, rate, self.report()
                 )
-        if start < self.steps_total:
+        if saved < self.steps_total:
             self._save(self.steps_total)
         log.info("%s done %s", self.name, self.report())
 

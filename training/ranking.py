@@ -6,15 +6,16 @@ Without a file it ranks first, as `python -m styleid rank --pairs 40 --seed 97 -
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from styleid.family import load_family
 from styleid.latent import Ranking, load_ranking, rank_family, save_ranking
 
-from .export import edit_manifest, register
+from .export import edit_manifest, register, sharing
+from .exported import load_exported
 
 __all__ = ["rank_embedded", "ship"]
 
@@ -29,7 +30,7 @@ def rank_embedded(models: Path) -> None:
     """Rank the layers and single channels of the exported family with its own recogniser and attribute net."""
     file = models / f"{NAME}.new.safetensors"
     rank_family(
-        load_family("embedded"),
+        load_exported(models),
         pairs=PAIRS,
         block=1,
         seed=SEED,
@@ -53,9 +54,12 @@ def narrowest(ranking: Ranking) -> tuple[int, ...]:
 def ship(file: Path, models: Path) -> None:
     """Put a ranking into `models` and into the manifest."""
     ranking = load_ranking(file)
+    models.mkdir(parents=True, exist_ok=True)
     ranking = replace(ranking, layers=narrowest(ranking))
     path = models / f"{NAME}.safetensors"
-    save_ranking(ranking, path)
+    partial = path.with_suffix(".partial")
+    save_ranking(ranking, partial)
+    os.replace(partial, path)
     alike = ranking.window_scores[len(ranking.layers) - 1]  # windows of the same width
     figures = {
         "identity_layers": " ".join(map(str, ranking.layers)),
@@ -67,7 +71,12 @@ def ship(file: Path, models: Path) -> None:
         "estimator": ranking.provenance["estimator"],
     }
     register(NAME, "ranking", path, models, "scores of layer windows and channel blocks", figures)
-    edit_manifest(models, lambda m: m["families"].setdefault("embedded", {}).update({"ranking": NAME}))
+    edit_manifest(models, set_ranking)
+
+
+def set_ranking(manifest: dict) -> None:
+    for one in sharing(manifest, "generator", "embedded-generator"):
+        one["ranking"] = NAME
 
 
 def main() -> None:

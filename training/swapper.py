@@ -1,6 +1,6 @@
 """`python -m training.swapper --checkpoints DIR`: train the embedded family's SwapperNet, compare it, and export it.
 
-Needs only the shipped family. Runs on a CPU and resumes from its checkpoint.
+Needs only the family in `--models`, the shipped one by default. Runs on a CPU and resumes from its checkpoint.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from styleid.family import load_family
 from styleid.swapper import Weights, compare, curve_chart, draw_examples, mask_chart, train_swapper
 from styleid.swapper.measure import kept_at
 
-from .export import Entry, edit_manifest, export, rounded
+from .export import Entry, edit_manifest, export, rounded, sharing
+from .exported import load_exported
 
 __all__ = ["swapper_embedded"]
 
@@ -30,7 +30,7 @@ STEPS, EVERY, DECODE_EVERY, EXAMPLES, HELD_OUT = 200, 50, 2, 240, 64
 
 def swapper_embedded(checkpoints: Path, models: Path) -> None:
     """Train, compare and export the SwapperNet of the exported family."""
-    family = load_family("embedded")
+    family = load_exported(models)
     held_out = draw_examples(family, HELD_OUT, 11)
     examples = draw_examples(family, EXAMPLES, 12)
     trained = train_swapper(
@@ -62,7 +62,12 @@ def swapper_embedded(checkpoints: Path, models: Path) -> None:
         figures=figures,
     )
     export(entry, models)
-    edit_manifest(models, lambda m: m["families"]["embedded"].update({"swapper": entry.name}))
+    edit_manifest(models, set_swapper)
+
+
+def set_swapper(manifest: dict) -> None:
+    for one in sharing(manifest, "generator", "embedded-generator"):
+        one["swapper"] = "embedded-swapper"
 
 
 def main() -> None:

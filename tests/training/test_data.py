@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from training import data
 from training.augment import backdrop, erase, photometric, strands, toned, tones, warp
 from training.data import ARRAYS, Heads, pack
 from training.generator import with_partners
@@ -102,13 +103,32 @@ def test_strands_change_hair_alone(heads: Heads) -> None:
     assert torch.equal(strands(images, labels, 13, 1, share=0.0), images)
 
 
-def test_exchanged_pictures_are_of_the_same_heads(heads: Heads, tmp_path: Path) -> None:
-    np.savez(tmp_path / "s0.npz", names=heads.names, **{name: getattr(heads, name) for name in ARRAYS})
-    pack(tmp_path, tmp_path)
-    assert np.array_equal(heads.exchanged(tmp_path).ident, heads.ident)
+def test_exchanged_pictures_are_of_the_same_heads(
+    heads: Heads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "HELD_OUT", 2)
+
+    def packed(found: Heads) -> Path:
+        np.savez(tmp_path / "s0.npz", names=found.names, **{name: getattr(found, name) for name in ARRAYS})
+        pack(tmp_path, tmp_path)
+        return tmp_path
+
+    within = np.where(heads.ident < 10, (heads.ident + 1) % 10, 21 - heads.ident)
+    swapped = replace(heads, donor=within)
+    assert np.array_equal(heads.exchanged(packed(swapped)).ident, heads.ident)
     fewer = replace(heads, ident=heads.ident[5:])
     with pytest.raises(ValueError, match="60 exchanged pictures are not those of the 55 heads"):
         fewer.exchanged(tmp_path)
+    vec = heads.vec.copy()
+    vec[:, :142] += 1  # of the donors
+    heads.exchanged(packed(replace(swapped, vec=vec)))
+    vec[7, 200] += 1
+    with pytest.raises(ValueError, match="same --identities, --states and --seed"):
+        heads.exchanged(packed(replace(swapped, vec=vec)))
+    with pytest.raises(ValueError, match="faces of the heads themselves"):
+        heads.exchanged(packed(heads))
+    with pytest.raises(ValueError, match="between training and held-out pictures"):
+        heads.exchanged(packed(replace(heads, donor=(heads.ident + 1) % 12)))
 
 
 def test_a_picture_of_each_person(heads: Heads) -> None:

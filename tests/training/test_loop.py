@@ -53,5 +53,16 @@ def test_checkpoints_are_small_files_of_which_one_set_is_always_whole(
     assert not set(files) & set(tmp_path.glob("*.part"))
 
 
+def test_a_timed_save_on_the_last_step_is_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = []
+    monkeypatch.setattr(Run, "_save", lambda _, step: saved.append(step))
+    for every, expected in ((-1.0, [1, 2, 3]), (300.0, [3])):
+        saved.clear()
+        assert list(Run("toy", tmp_path, 3, {}, lambda: {}, every_seconds=every).steps()) == [0, 1, 2]
+        assert saved == expected
+
+
 def test_the_rate_warms_up_and_ends_near_zero() -> None:
     assert [cosine(0.02), cosine(1.0)] == pytest.approx([1.0, 0.01])

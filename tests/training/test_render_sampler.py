@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from training.render.axes import SEX, WEIGHT, ShapeAxes
-from training.render.dataset import SHARD_IDENTITIES, Job, draw_donor, exchanged
+from training.render.dataset import SHARD_IDENTITIES, Job, draw_donor, exchanged, render_dataset
 from training.render.labels import LABELS, YAW, attributes, parameter_vector
 from training.render.parameters import BEARDS, GLASSES, HAIR_COLOURS, IRIS_COLOURS, STYLES, Identity, State
 from training.render.sampler import Sampler
@@ -200,9 +200,16 @@ def test_an_exchanged_face_keeps_skin_tone_and_hair() -> None:
 
 
 def test_faces_are_exchanged_within_a_shard() -> None:
-    job = Job(model=Path("m"), out=Path("o"), identities=50, states=2)
-    for number in (0, 19, 20, 49):
+    job = Job(model=Path("m"), out=Path("o"), identities=60, states=2)
+    for number in (0, 19, 20, 59):
         donors = {draw_donor(job, number, state) for state in range(40)}
         assert number not in donors
         assert {donor // SHARD_IDENTITIES for donor in donors} == {number // SHARD_IDENTITIES}
         assert len(donors) > 5
+
+
+def test_faces_are_exchanged_in_full_shards_only(tmp_path: Path) -> None:
+    job = Job(model=Path("m"), out=tmp_path / "shards", identities=41, states=2, exchanged=True)
+    with pytest.raises(ValueError, match=r"41 identities do not fill shards of 20.*take 60"):
+        next(render_dataset(job))
+    assert not job.out.exists()

@@ -18,7 +18,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.render", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="file written by training.render.convert")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
-    parser.add_argument("--identities", type=int, required=True)
+    parser.add_argument(
+        "--identities",
+        type=int,
+        required=True,
+        help="multiple of 20 where faces are exchanged, before and after",
+    )
     parser.add_argument("--states", type=int, default=5, help="pictures of each identity")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--size", type=int, default=256, help="pixels a side")

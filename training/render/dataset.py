@@ -41,7 +41,7 @@ SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LP_NUM_TH
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What to render. identities and states: how many persons, and pictures of each; wide: whole heads in any pose;
-    exchanged: the same pictures, each with the face of another person of its shard, see `exchanged`."""
+    exchanged: the same pictures, each with the face of another person of its shard, see `exchanged`; of whole shards."""
 
     model: Path
     out: Path
@@ -97,7 +97,15 @@ def draw_donor(job: Job, identity: int, state: int) -> int:
 
 
 def render_dataset(job: Job, processes: int = 1) -> Iterator[int]:
-    """Render the shards of `job` that do not exist yet; yields the number of each as it is finished."""
+    """Render the shards of `job` that do not exist yet; yields the number of each as it is finished.
+
+    ValueError: faces are to be exchanged in a shard that is not full, of which training would hold out a part.
+    """
+    if job.exchanged and job.identities % SHARD_IDENTITIES:
+        raise ValueError(
+            f"{job.identities} identities do not fill shards of {SHARD_IDENTITIES}, within which faces are exchanged; "
+            f"take {job.shards * SHARD_IDENTITIES}, and as many for the pictures without --exchanged"
+        )
     job.out.mkdir(parents=True, exist_ok=True)
     missing = [shard for shard in range(job.shards) if not is_complete(job, shard)]
     log.info("%d of %d shards to render", len(missing), job.shards)
