@@ -133,7 +133,9 @@ def _detectors() -> Iterator[Check]:
         "detector MTCNN", load_mtcnn() is not None, "MISSING", "its package or lz4 is not installed", advice
     )
     yield Check("ok", "detector LBP cascade", "present (scikit-image)")
-    yield _found("detector Haar cascades", haar is not None, "absent", "OpenCV 4 brings them; version 5 does not")
+    yield _found(
+        "detector Haar cascades", haar is not None, "absent", "OpenCV 4 brings them; version 5 does not"
+    )
     yield _found(
         "detector SCRFD", load_scrfd() is not None, "absent", "its weights (det_10g.onnx) are not there"
     )
