@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..styleid.faces import BLURS, AlignedFaces, Face, blur_faces, detect_faces, paste_faces
+from ..styleid.faces import BLURS, AlignedFaces, Face, align_faces, blur_faces, detect_faces, paste_faces
 from ..styleid.family import Family
+from ..styleid.pipeline.compose import combined
 from ..styleid.privacy import Verification, verify_faces
 from ..styleid.privacy.outcomes import ANONYMISED, BLOCKED, BLURRED, PASSED
 
@@ -56,10 +57,9 @@ def finish_photograph(
     With `on_failure` "blur", faces that are still recognised, and faces that nobody replaced, are blurred, and the
     result is verified again; the blur gets stronger each time.
     """
-    if not len(aligned):
-        return without_faces(image, models, on_failure)
-    pasted = paste_faces(image[None], crops, masks, aligned)
-    check = verified(pasted, aligned, masks, models)
+    pasted = paste_faces(image[None], crops, masks, aligned) if len(aligned) else image[None]
+    also = unmarked(image, aligned, models)
+    check = verified(pasted, aligned, masks, also, models)
     nearest, missed = check.nearest, len(check.missed)
     if check.passed or on_failure != "blur":
         failed_as = PASSED if on_failure == "pass" else BLOCKED
@@ -67,35 +67,48 @@ def finish_photograph(
         return Finished(
             pasted[0], outcomes, nearest, missed, blocked=not check.passed and on_failure == "block"
         )
-    blurred = [False] * len(aligned)
-    strangers: list[Face] = []
+    handled, blurred = aligned, [False] * len(aligned)
     for cells in (BLURS[0], *BLURS):  # the first twice: a blur may bare another face to the detector
         blurred = [old or not hidden for old, hidden in zip(blurred, check.hidden, strict=True)]
-        strangers += check.missed
-        chosen = [face for face, blur in zip(aligned.faces, blurred, strict=True) if blur] + strangers
+        if check.missed:  # what they are in the source is what their blur is compared with
+            strangers = align_faces(image[None], [check.missed], aligned.size)
+            handled = combined([handled, strangers])
+            masks = torch.cat([masks, masks.new_zeros(len(strangers), *masks.shape[1:])])
+            blurred += [True] * len(strangers)
+        chosen = [face for face, blur in zip(handled.faces, blurred, strict=True) if blur]
         output = blur_faces(pasted, [chosen], cells=cells)
-        check = verified(output, aligned, covered(masks, blurred), models)
+        check = verified(output, handled, covered(masks, blurred), also, models)
         if check.passed:
-            outcomes = tuple(BLURRED if blur else ANONYMISED for blur in blurred)
+            outcomes = tuple(BLURRED if blur else ANONYMISED for blur in blurred[: len(aligned)])
             return Finished(output[0], outcomes, nearest, missed)
     return Finished(image, (BLOCKED,) * len(aligned), nearest, missed, blocked=True)
 
 
-def without_faces(image: Tensor, models: Family, on_failure: str) -> Finished:
-    """A photograph in which 'Detect and Align Faces' saw nobody: it comes out as it is if that is still so."""
-    seen = detect_faces(image, landmark_net=models.landmarks, detector=models.detector)
-    if seen and on_failure == "blur":
-        return Finished(blur_faces(image[None], [seen])[0], (), (), len(seen))
-    return Finished(image, (), (), len(seen), blocked=bool(seen) and on_failure == "block")
+def seen_in(image: Tensor, models: Family) -> list[Face]:
+    return detect_faces(image, landmark_net=models.landmarks, detector=models.detector)
 
 
-def verified(picture: Tensor, aligned: AlignedFaces, masks: Tensor, models: Family) -> Verification:
-    """The judge's view of one finished picture [1, H, W, 3]."""
+def unmarked(image: Tensor, aligned: AlignedFaces, models: Family) -> Tensor:
+    """Crops [K, S, S, 3] of all faces that the detectors see in a source whose faces somebody marked: a mark may lie
+    beside its face, and what was cut out by it would then not be who must not be recognised."""
+    marked = any(face.detector == "boxes" for face in aligned.faces)
+    return align_faces(image[None], [seen_in(image, models) if marked else []], aligned.size).crops
 
-    def detect(image: Tensor) -> list[Face]:
-        return detect_faces(image, landmark_net=models.landmarks, detector=models.detector)
 
-    return verify_faces(picture[0], aligned, masks, judge=models.judge, detect=detect)
+def verified(
+    picture: Tensor, aligned: AlignedFaces, masks: Tensor, also: Tensor, models: Family
+) -> Verification:
+    """The judge's view of one finished picture [1, H, W, 3], compared with the handled faces and with crops `also`."""
+    if not len(aligned):
+        return Verification((), (), tuple(seen_in(picture[0], models)))
+    return verify_faces(
+        picture[0],
+        aligned,
+        masks,
+        judge=models.judge,
+        detect=lambda image: seen_in(image, models),
+        sources=models.judge.embed(torch.cat([aligned.crops, also.to(aligned.crops)])),
+    )
 
 
 def covered(masks: Tensor, blurred: list[bool]) -> Tensor:

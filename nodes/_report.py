@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..styleid.family import Recogniser
 from ..styleid.privacy import FaceReport, ImageResult
+from ..styleid.privacy.outcomes import BLURRED
 from ._finish import Finished
 
 __all__ = ["changed_pixels", "distance_report", "paste_report", "result_report", "smallest_distance"]
@@ -71,7 +72,10 @@ def face_lines(face: FaceReport) -> list[str]:
 def smallest_distance(results: Sequence[ImageResult]) -> float:
     """The judge's smallest distance over all anonymised faces; 0 when no face was anonymised."""
     distances = [
-        face.distances[face.judge]["after"] for result in results for face in result.faces if face.distances
+        face.distances[face.judge]["after"]
+        for result in results
+        for face in result.faces
+        if face.distances and face.outcome != BLURRED
     ]
     known = [distance for distance in distances if distance is not None]
     return min(known, default=0.0)

@@ -69,7 +69,7 @@ class StyleIDChannelMask:
             )
         count = round(share * ranking.num_channels)
         mask = ramp_channels(ranking.channel_scores, count, ranking.block, ramp or 0.0)  # [L, 512]
-        return mask[None].cpu(), count
+        return mask[None].cpu(), round(float(mask.sum()))
 
 
 class StyleIDSwapChannels:

@@ -168,8 +168,9 @@ class StyleIDRankChannels:
         )
         shares = found.channel_mask(round(_BEST * found.num_channels)).float().mean(1)
         lines = [f"layer {layer:>2}  {float(share):4.0%}" for layer, share in enumerate(shares)]
-        if ranking is not None:
-            found = replace(found, layers=ranking.layers, window_scores=ranking.window_scores)
+        windows = ranking or models.ranking  # of single layers alone nobody would swap
+        if windows is not None:
+            found = replace(found, layers=windows.layers, window_scores=windows.window_scores)
         return found, channel_chart(found)[None], "\n".join(lines)
 
 

@@ -41,7 +41,7 @@ class StyleIDChooseTarget:
     CATEGORY = "StyleID/latent"
     DESCRIPTION = (
         "Chooses an identity for every face: the best of several random ones, one that keeps attributes, the mean of "
-        "k faces, or the person of an image. No two faces get identities that a recogniser takes for one."
+        "k faces, or the person of an image. No two faces get random identities that a recogniser takes for one."
     )
     FUNCTION = "execute"
     RETURN_TYPES = (CODES, "STRING")
@@ -226,8 +226,8 @@ class StyleIDEditAttribute:
         }
 
     @classmethod
-    def VALIDATE_INPUTS(cls, direction: str) -> bool | str:
-        known = (LEARNED, *direction_files())
+    def VALIDATE_INPUTS(cls, direction: str | None) -> bool | str:
+        known = (None, LEARNED, *direction_files())  # None: wired, known only when it runs
         return direction in known or "this direction file is not in models/styleid/directions"
 
     def execute(
@@ -239,7 +239,10 @@ class StyleIDEditAttribute:
             progress = _bridge.progress_bar(samples)
             found = learn_direction(models, attribute.strip(), samples=samples, progress=progress)
         else:
-            found = load_direction(direction_files()[direction], codes.w_plus.shape[1])
+            files = direction_files()
+            if direction not in files:
+                raise InputError(f"There is no direction file {direction!r} in models/styleid/directions.")
+            found = load_direction(files[direction], codes.w_plus.shape[1])
         return (Codes(edit_codes(codes.w_plus, found, strength)),)
 
 

@@ -319,3 +319,16 @@ def test_one_bad_picture_does_not_stop_the_others(anonymizer, photograph, faces)
     results = anonymizer(detect=detect)([good, bad, good])
     assert [result.outcome for result in results] == ["anonymised", "blocked", "anonymised"]
     assert results[1].output is None
+
+
+def test_beside_boxes_everybody_who_is_seen_must_not_be_recognised(anonymizer, photograph, monkeypatch):
+    """A box may lie beside its face: what was cut out by it is then not who must not be recognised."""
+    compared, verify = [], picture_steps.verify_faces
+
+    def counting(*picture, sources, **options):
+        compared.append(len(sources))
+        return verify(*picture, sources=sources, **options)
+
+    monkeypatch.setattr(picture_steps, "verify_faces", counting)
+    anonymizer()(photograph(), boxes=[[(30, 40, 90, 100)]])
+    assert compared[0] == 1 + 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -55,7 +56,8 @@ def detect_faces(
     landmark_net: [N, 3, 96, 96] in [-1, 1] -> points [N, 5, 2] in units of the crop and face scores [N]; without it
     only the detectors' own landmarks are used. detector: this project's own, see `networks.detector`; without it
     profiles and slanted faces are found less often. boxes: (x0, y0, x1, y1) in pixels; then each is a face, whatever
-    the networks think of it, and nothing else is sought; no box at all says nothing. min_size: smallest face from
+    the networks think of it, and nothing else is sought; where one shows no face by itself but lies on one that the
+    detectors see, that one is meant; no box at all says nothing. min_size: smallest face from
     brow to chin in pixels; at least 0.6 % of the photograph's longer side.
     """
     _check(image, boxes, min_size)
@@ -63,11 +65,34 @@ def detect_faces(
     with torch.inference_mode():
         if boxes:
             faces = [_from_box(photo, box, landmark_net) for box in boxes]
+            if any(face.score < _FACE for face in faces):
+                seen = _sought(photo, min_size, detector, landmark_net)
+                faces = [face if face.score >= _FACE else _meant(face, seen) for face in faces]
         else:
-            groups = group(search(photo, min_size, detector))
-            judged = (_judge(photo, members, landmark_net) for members in groups)
-            faces = _without_doubles([face for face in judged if face is not None])
+            faces = _sought(photo, min_size, detector, landmark_net)
     return _reading_order(faces)
+
+
+def _sought(
+    photo: torch.Tensor, min_size: float, detector: nn.Module | None, landmark_net: nn.Module | None
+) -> list[Face]:
+    groups = group(search(photo, min_size, detector))
+    judged = (_judge(photo, members, landmark_net) for members in groups)
+    return _without_doubles([face for face in judged if face is not None])
+
+
+def _meant(marked: Face, seen: Sequence[Face]) -> Face:
+    """The face at which a mark points that shows none by itself, as a dab on a cheek; else what was made of the mark."""
+    x, y = (marked.box[0] + marked.box[2]) / 2, (marked.box[1] + marked.box[3]) / 2
+    around = [one for one in seen if one.box[0] <= x <= one.box[2] and one.box[1] <= y <= one.box[3]]
+    if not around:
+        return marked
+
+    def distance(one: Face) -> float:
+        return math.hypot((one.box[0] + one.box[2]) / 2 - x, (one.box[1] + one.box[3]) / 2 - y)
+
+    nearest = min(around, key=distance)
+    return replace(nearest, detector="boxes")
 
 
 def _judge(photo: torch.Tensor, members: list[Candidate], landmark_net: nn.Module | None) -> Face | None:

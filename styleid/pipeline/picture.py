@@ -7,18 +7,19 @@ faces that the caller lets through by name (on_failure="pass").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from ..faces import BLURS, Face
+from ..faces import BLURS, Face, align_faces
 from ..privacy.outcomes import NO_FACE, ImageResult
 from ..privacy.plan import Wish
-from ..privacy.verify import same_place, verify_faces
+from ..privacy.verify import measured, same_place, verify_faces
 from ..randomness import derive_seed
 from .compose import compose
+from .face import crop_size
 from .photo import Photo
 from .report import finished, let_through, withheld
 from .settings import Box, Settings
@@ -41,13 +42,16 @@ class _Run:
     wanted: Sequence[Wish | None] = ()  # per face, None where it is what the settings keep
     tracks: list[Track] = field(default_factory=list)
     blur: int = 0  # which of BLURS
+    also: tuple[
+        Tensor, ...
+    ] = ()  # the judge's embeddings [1, D] of faces that the detectors see beside given boxes
 
     @property
     def sources(self) -> Tensor:
         """The judge's embeddings [M, D] of every source face that could be measured."""
         judge = self.settings.goal.judge.name
         known = [track.source.views[judge].source for track in self.tracks if track.source is not None]
-        return torch.cat(known) if known else torch.empty(0, 0)
+        return torch.cat([*known, *self.also]) if known else torch.empty(0, 0)
 
     def worn(self, but: Track | None = None) -> Tensor:
         """The judge's embeddings [K, D] of the new faces that all tracks wear, or all but one."""
@@ -94,6 +98,11 @@ def run_photo(
         return _stopped(run, guarded_reason("looking for faces", error))
     if not faces:
         return ImageResult(None, NO_FACE, reason="no face was found")
+    if boxes:
+        try:
+            run.also = tuple(_seen(settings, pixels))
+        except Exception as error:
+            return _stopped(run, guarded_reason("looking for faces beside the boxes", error))
     tick(0.1)
     run.add(faces, pixels, lambda share: tick(0.1 + 0.2 * share))
     del pixels  # of a large photograph there should not be more copies than needed
@@ -113,6 +122,16 @@ def run_photo(
             run.remember()
             return result
     return _stopped(run, "faces kept being recognised in the output")
+
+
+def _seen(settings: Settings, pixels: Tensor) -> Iterator[Tensor]:
+    """Everybody whom the detectors see in the source: a box may lie beside its face, and what was cut out by it would then
+    not be who must not be recognised."""
+    judge, size = settings.goal.judge, crop_size(settings.family)
+    for face in settings.detect(pixels, None):
+        embedding = judge.embed(align_faces(pixels[None], [[face]], size).crops)
+        if measured(embedding):
+            yield embedding
 
 
 def _stopped(run: _Run, reason: str) -> ImageResult:

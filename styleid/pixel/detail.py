@@ -33,7 +33,8 @@ def match_detail(target: torch.Tensor, source: torch.Tensor, mask: torch.Tensor)
         raise InputError(
             f"The mask must have the images' size, found {list(mask.shape)} for {list(target.shape)}."
         )
-    return torch.stack([_sharpened(*one) for one in zip(target, source, mask > 0.5, strict=True)])
+    sharpened = [_sharpened(*one) for one in zip(target, source, mask > 0.5, strict=True)]
+    return torch.stack(sharpened) if sharpened else target.clone()
 
 
 def _sharpened(target: torch.Tensor, source: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

@@ -115,6 +115,13 @@ def test_boxes_of_the_user_are_faces_in_any_rotation(close_up: torch.Tensor) -> 
     assert face.landmarks[:2, 1].mean() > face.landmarks[3:, 1].mean()
 
 
+def test_a_dab_on_a_face_means_the_whole_face(close_up: torch.Tensor) -> None:
+    (whole,) = find(close_up)
+    x, y = whole.landmarks[3]  # a corner of the mouth
+    (face,) = find(close_up, boxes=[(x - 8, y - 8, x + 8, y + 8)])
+    assert face.detector == "boxes" and np.array_equal(face.landmarks, whole.landmarks)
+
+
 def test_no_box_does_not_mean_no_face(close_up: torch.Tensor) -> None:
     assert [face.box for face in find(close_up, boxes=[])] == [face.box for face in find(close_up)]
 

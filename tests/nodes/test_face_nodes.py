@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import sys
 
@@ -174,6 +175,25 @@ def test_photographs_without_faces_come_out_as_they_are(
     images, _, _, hidden = paste(node, tiny_family, photographs, nobody)
     assert not hidden
     assert not torch.equal(images[0], photographs[0])
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_the_judge_compares_with_everybody_who_is_seen(
+    node, tiny_family, photographs, modules, sees, face_at, monkeypatch, marked
+):
+    """A face that nobody replaced is blurred, and its blur judged; beside marks, the source is searched as well."""
+    judged = []
+
+    def verify(picture, faces, masks, *, sources, **_):
+        judged.append((len(faces), len(sources)))
+        return modules("styleid.privacy").Verification((1.9,) * len(faces), (True,) * len(faces), ())
+
+    monkeypatch.setattr(modules("nodes._finish"), "verify_faces", verify)
+    one = dataclasses.replace(face_at(60, 70), detector="boxes")
+    aligned = modules("styleid.faces").align_faces(photographs[:1], [[one] if marked else []], 64)
+    sees([face_at(60, 70), face_at(120, 80)])
+    paste(node, tiny_family, photographs[:1], aligned)
+    assert judged == ([(1, 3)] if marked else [(2, 2)])
 
 
 def test_parse_region_blend(node, tiny_family, aligned):
