@@ -81,24 +81,24 @@ def _eyes_nose_mouth(labels: np.ndarray) -> np.ndarray:
 
 
 def _face(labels: np.ndarray) -> np.ndarray:
-    """Skin and everything on it: no ears, neck or hair, as far as the parser sees them."""
+    """Skin and everything on it: no ears, neck or hair beside it, but the fringe."""
     # Specks and thin bridges are mistakes on hair and hat, and would pull the hull over them.
     skin = _largest(_open(np.isin(labels, FACE_CLASSES), 0.03)) | _core(len(labels))
     inner = _eyes_nose_mouth(labels)
     closed = without_gaps(skin, 0.10) | inner
     # Hair falling over the cheek leaves a bay; the hull fills it as far as the face goes around it.
     whole = _grow(_hull(closed) & _grow(closed, 0.06), _GROWTH)
-    return _open(whole & ~_hair_around(labels), 0.02) | inner
+    return _open(whole & ~_hair_beside(labels), 0.02) | inner
 
 
-def _hair_around(labels: np.ndarray) -> np.ndarray:
-    """Hair and hats in one piece with those around the face: a fringe down to the brows, and below them what lies beside
-    the inner face. Hair on the inner face itself is a mistake of the parser."""
+def _hair_beside(labels: np.ndarray) -> np.ndarray:
+    """Hair and hats beside the inner face, from the brows down, in one piece with those around it. A fringe
+    tells who somebody is, and goes with the forehead."""
     eyes = np.isin(labels, (*EYES, *BROWS)) & _near(len(labels), _EYES_AT, 0.09)
     line = np.nonzero(eyes.any(1))[0].min() if eyes.any() else round(_EYES_AT[0][1] * len(labels))
-    around = _outermost(_open(np.isin(labels, (HAIR, HAT)), 0.02))
-    around[line:] &= ~_core(len(labels))[line:]
-    return around & ~_grow(np.isin(labels, FACE_CLASSES), _RIM)
+    beside = _outermost(_open(np.isin(labels, (HAIR, HAT)), 0.02)) & ~_core(len(labels))
+    beside[:line] = False
+    return beside & ~_grow(np.isin(labels, FACE_CLASSES), _RIM)
 
 
 def _on_the_head(mask: np.ndarray, labels: np.ndarray, area: str) -> np.ndarray:

@@ -70,25 +70,18 @@ def test_face_leaves_out_most_of_hair_ears_and_neck() -> None:
         assert mask[labels == label].mean() < 0.65
 
 
-def test_hair_over_the_cheeks_and_a_fringe_stay() -> None:
+def test_hair_over_the_cheeks_stays_and_a_fringe_does_not() -> None:
+    """A fringe helps to tell who somebody is: kept, fewer new faces pass the judge."""
     labels = head()
     columns = torch.arange(S) / S
     beside = (labels == 1) & ((columns < 0.3) | (columns > 0.7))
     labels[beside] = 13
     fringe = labels == 1
-    fringe[:, round(0.36 * S) :] = False
+    fringe[:, round(0.38 * S) :] = False
     labels[fringe] = 13
     mask = area("face", labels)
-    for hair in (beside[0].numpy(), fringe[0].numpy()):
-        assert mask[hair].mean() < 0.6 < 0.9 < area("face")[hair].mean()
-
-
-def test_hair_that_covers_the_brows_goes_with_the_eyes() -> None:
-    labels = head()
-    hair = torch.isin(labels, torch.tensor([6, 7]))
-    labels[:, : round(0.36 * S)] = 13
-    labels[hair] = 13
-    assert area("face", labels)[hair[0].numpy()].all()
+    assert mask[fringe[0].numpy()].mean() > 0.85
+    assert mask[beside[0].numpy()].mean() < 0.6 < area("face")[beside[0].numpy()].mean()
 
 
 def test_hair_on_the_inner_face_is_a_mistake() -> None:
