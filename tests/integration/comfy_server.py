@@ -125,7 +125,7 @@ class ComfyServer:
             ) from error
         return json.loads(text) if text else None
 
-    def run(self, graph: dict[str, Any], timeout: float = 300.0) -> dict[str, Any]:
+    def run(self, graph: dict[str, Any], timeout: float = 900.0) -> dict[str, Any]:
         """Executes an API-format graph; returns its history entry whatever its status."""
         prompt_id = self.queue(graph)
         return self.wait(prompt_id, timeout)
@@ -142,7 +142,7 @@ class ComfyServer:
             time.sleep(0.2)
         raise RuntimeError("The graph did not start to run.")
 
-    def wait(self, prompt_id: str, timeout: float = 300.0) -> dict[str, Any]:
+    def wait(self, prompt_id: str, timeout: float = 900.0) -> dict[str, Any]:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             entry = self.get(f"/history/{prompt_id}").get(prompt_id)
