@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,14 +80,14 @@ def _ranked(family: Family, args: argparse.Namespace) -> Ranking:
     names = ("pairs", "seed", "block", "estimator", "max_window", "alpha", "beta")
     options = {name: getattr(args, name) for name in names}
     args.target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished, part = args.target.with_suffix(".unfinished"), args.target.with_suffix(".part")
-
-    def save(ranking: Ranking) -> None:
-        save_ranking(ranking, part)
-        os.replace(part, args.target)
-
     with Bar() as bar:
-        return rank_family(family, **options, resume=unfinished, save=save, progress=bar.show)
+        return rank_family(
+            family,
+            **options,
+            resume=args.target.with_suffix(".unfinished"),
+            save=lambda ranking: save_ranking(ranking, args.target),
+            progress=bar.show,
+        )
 
 
 def _best_windows(ranking: Ranking) -> str:

@@ -7,7 +7,7 @@ input; the networks see at most eight faces at a time, without gradients. For gr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from .errors import InputError, StyleIDError, WeightsError
 from .networks import load_network
 from .networks.restyle import encode
-from .weights import RecogniserEntry, list_weights, plan_family, resolve
+from .weights import FamilyEntry, RecogniserEntry, list_weights, plan_family, resolve
 
 if TYPE_CHECKING:
     from .latent.ranking import Ranking
 
-__all__ = ["CLASSES", "Family", "Recogniser", "load_family"]
+__all__ = ["CLASSES", "Family", "Recogniser", "assemble", "load_family"]
 
 CLASSES = 19  # of CelebAMask-HQ
 BATCH = 8
@@ -196,15 +196,29 @@ def load_family(
     where = _device(device)
     kinds = {weights.name: weights.kind for weights in list_weights()}
 
+    def network(weights: str) -> nn.Module:
+        return load_network(weights, kinds[weights], where, dtype)
+
+    family = assemble(entry, network, _ranking)
+    return replace(
+        family, generator=_with_engine(family.generator, engine), notes=notes, device=where, dtype=dtype
+    )
+
+
+def assemble(
+    entry: FamilyEntry, load: Callable[[str], nn.Module], load_ranking: Callable[[str], Ranking]
+) -> Family:
+    """The family of a manifest's entry, with its parts loaded by name. Raises WeightsError if they do not fit."""
+
     def network(weights: str | None) -> Any:
-        return None if weights is None else load_network(weights, kinds[weights], where, dtype)
+        return None if weights is None else load(weights)
 
     def recogniser(part: RecogniserEntry) -> Recogniser:
-        return Recogniser(part.weights, network(part.weights), part.threshold)
+        return Recogniser(part.weights, load(part.weights), part.threshold)
 
     family = Family(
-        name=name,
-        generator=_with_engine(network(entry.generator), engine),
+        name=entry.name,
+        generator=network(entry.generator),
         encoder=network(entry.encoder),
         recogniser=recogniser(entry.recogniser),
         judge=recogniser(entry.judge),
@@ -213,13 +227,10 @@ def load_family(
         seg_encoder=network(entry.segmentation_encoder),
         parser=network(entry.parser),
         attributes=network(entry.attributes),
-        ranking=None if entry.ranking is None else _ranking(entry.ranking),
+        ranking=None if entry.ranking is None else load_ranking(entry.ranking),
         swapper=network(entry.swapper),
         layers=entry.layers,
         refine=entry.refine,
-        notes=notes,
-        device=where,
-        dtype=dtype,
     )
     _check_layers(family)
     return family

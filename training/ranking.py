@@ -6,7 +6,6 @@ Without a file it ranks first, as `python -m styleid rank --pairs 40 --seed 97 -
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,9 +56,7 @@ def ship(file: Path, models: Path) -> None:
     models.mkdir(parents=True, exist_ok=True)
     ranking = replace(ranking, layers=narrowest(ranking))
     path = models / f"{NAME}.safetensors"
-    partial = path.with_suffix(".partial")
-    save_ranking(ranking, partial)
-    os.replace(partial, path)
+    save_ranking(ranking, path)
     alike = ranking.window_scores[len(ranking.layers) - 1]  # windows of the same width
     figures = {
         "identity_layers": " ".join(map(str, ranking.layers)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,11 +64,13 @@ class Ranking:
 
 
 def save_ranking(ranking: Ranking, path: str | Path) -> None:
-    """Write a ranking as safetensors; its provenance is in the file's metadata."""
+    """Write a ranking as safetensors, as a whole or not at all; its provenance is in the file's metadata."""
     tensors = {"window_scores": ranking.window_scores, "channel_scores": ranking.channel_scores}
     head = {"format": _FORMAT, "layers": json.dumps(ranking.layers), "block": str(ranking.block)}
     contiguous = {name: tensor.float().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(contiguous, str(path), metadata={**head, "provenance": json.dumps(dict(ranking.provenance))})
+    partial = Path(path).with_suffix(".partial")
+    save_file(contiguous, partial, metadata={**head, "provenance": json.dumps(dict(ranking.provenance))})
+    os.replace(partial, path)
 
 
 def load_ranking(path: str | Path) -> Ranking:

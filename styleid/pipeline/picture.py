@@ -42,9 +42,7 @@ class _Run:
     wanted: Sequence[Wish | None] = ()  # per face, None where it is what the settings keep
     tracks: list[Track] = field(default_factory=list)
     blur: int = 0  # which of BLURS
-    also: tuple[
-        Tensor, ...
-    ] = ()  # the judge's embeddings [1, D] of faces that the detectors see beside given boxes
+    also: tuple[Tensor, ...] = ()  # embeddings [1, D] by the judge of all that is seen beside given boxes
 
     @property
     def sources(self) -> Tensor:

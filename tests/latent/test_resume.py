@@ -51,12 +51,12 @@ def test_a_ranking_that_cannot_be_saved_is_not_lost(tiny_family, tmp_path, monke
     target = tmp_path / "new.safetensors"
     command = ["rank", str(target), "--pairs", "1", "--block", "512", "--max-window", "1", "--device", "cpu"]
 
-    def full(ranking, path):
+    def full(tensors, path, metadata):
         path.write_bytes(b"a part")
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch, suppress(OSError):
-        patch.setattr("styleid.latent.save_ranking", full)
+        patch.setattr("styleid.latent.ranking.save_file", full)
         assert cli.main(command) != 0
     assert not target.exists() and target.with_suffix(".unfinished").exists()
     monkeypatch.setattr("styleid.latent._population.swap_channels", None)  # nothing is measured again
