@@ -125,7 +125,7 @@ class ComfyPage:
             }"""
         )
 
-    def run(self, timeout: float = 300.0) -> str:
+    def run(self, timeout: float = 900.0) -> str:
         """Presses Run; returns 'success' or the error's text."""
         self.page.evaluate(
             """() => {
