@@ -10,7 +10,7 @@ import torch
 from ..styleid.errors import WeightsError
 from ..styleid.family import Family, load_family
 from ..styleid.networks.engine import ENGINES
-from ..styleid.weights import family_is_non_commercial, family_names, fetch, missing
+from ..styleid.weights import family_is_non_commercial, family_names, fetch, missing, plan_family
 from . import _bridge
 from ._sockets import FAMILY
 
@@ -94,6 +94,11 @@ class StyleIDLoadModels:
         if family is None:  # wired: known only when it runs
             return True
         return _name(family) in family_names() or f"unknown family {family!r}; known are {known}"
+
+    @classmethod
+    def IS_CHANGED(cls, family: str | None, **_: Any) -> str:
+        """Loaded again once weights were fetched, converted or calibrated."""
+        return "wired" if family is None else repr(plan_family(_name(family)))
 
     def execute(
         self,

@@ -12,14 +12,18 @@ from torch import Tensor, nn
 from ..styleid.errors import InputError
 from ..styleid.family import Family
 from ..styleid.latent import swap_codes
+from ..styleid.networks import load_network
 from ..styleid.networks.files import write_network
 from ..styleid.weights.folders import store_folder
 from . import _bridge
+from ._files import files_in, version_of
 from ._sockets import CODES, Codes, match_count
 from .latent import MODELS_INPUT, STRENGTH_INPUT
 
 SWAPPER = "STYLEID_SWAPPER"
-FOLDER = "swappers"  # below the user's models folder
+FOLDER = "swappers"  # below a models folder
+SUFFIXES = (".safetensors",)
+OWN = "the models' own"
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,9 +66,26 @@ class StyleIDSwapperNetSwap:
                 "strength": STRENGTH_INPUT,
             },
             "optional": {
-                "swapper": (SWAPPER, {"tooltip": "From 'Train SwapperNet'; by default the models' own."}),
+                "swapper": (SWAPPER, {"tooltip": "From 'Train SwapperNet', instead of 'file'."}),
+                "file": (
+                    [OWN, *files_in(FOLDER, SUFFIXES)],
+                    {
+                        "default": OWN,
+                        "tooltip": "The network of the models, or one that 'Train SwapperNet' has saved in "
+                        "models/styleid/swappers.",
+                    },
+                ),
             },
         }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, file: str | None = None) -> bool | str:
+        known = (None, OWN, *files_in(FOLDER, SUFFIXES))  # None: wired, known only when it runs
+        return file in known or f"there is no {file!r} in models/styleid/swappers"
+
+    @classmethod
+    def IS_CHANGED(cls, file: str | None = None, **_: Any) -> str:
+        return version_of(files_in(FOLDER, SUFFIXES).get(file))
 
     def execute(
         self,
@@ -74,10 +95,9 @@ class StyleIDSwapperNetSwap:
         target: Codes,
         strength: float,
         swapper: SwapperNet | None = None,
+        file: str | None = None,
     ) -> tuple[Codes, Tensor]:
-        network = models.swapper if swapper is None else swapper.network
-        if network is None:
-            raise InputError("SwapperNet Swap: these models bring no SwapperNet. Connect 'Train SwapperNet'.")
+        network = _network(models, file) if swapper is None else swapper.network
         w_s = source.w_plus  # [N, L, 512]
         if not len(source):
             return source, w_s
@@ -197,6 +217,19 @@ class StyleIDTrainSwapperNet:
             for p in trained.curve
         ]
         return SwapperNet(trained.network), torch.stack(charts), "\n".join(lines)
+
+
+def _network(models: Family, file: str | None) -> nn.Module:
+    if file not in (None, OWN):
+        files = files_in(FOLDER, SUFFIXES)
+        if file not in files:
+            raise InputError(f"SwapperNet Swap: there is no {file!r} in models/styleid/swappers.")
+        return load_network(files[file], "swapper", models.device, models.dtype)
+    if models.swapper is None:
+        raise InputError(
+            "SwapperNet Swap: these models bring no SwapperNet. Connect 'Train SwapperNet', or choose a 'file'."
+        )
+    return models.swapper
 
 
 def _weight(default: float, text: str) -> tuple[str, dict[str, Any]]:

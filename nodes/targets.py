@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,8 +21,8 @@ from ..styleid.latent import (
     swap_layers,
 )
 from ..styleid.randomness import derive_generator
-from ..styleid.weights.folders import model_folders
 from . import _bridge
+from ._files import files_in, version_of
 from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, rerun_key
 from ._sockets import CODES, Codes, in_batches, match_count, square_crops
 from .latent import MODELS_INPUT, parse_layers
@@ -207,7 +206,7 @@ class StyleIDEditAttribute:
                     },
                 ),
                 "direction": (
-                    [LEARNED, *direction_files()],
+                    [LEARNED, *files_in(DIRECTIONS, SUFFIXES)],
                     {
                         "default": LEARNED,
                         "tooltip": "Learn the direction, or read it from a file in models/styleid/directions.",
@@ -227,8 +226,12 @@ class StyleIDEditAttribute:
 
     @classmethod
     def VALIDATE_INPUTS(cls, direction: str | None) -> bool | str:
-        known = (None, LEARNED, *direction_files())  # None: wired, known only when it runs
+        known = (None, LEARNED, *files_in(DIRECTIONS, SUFFIXES))  # None: wired, known only when it runs
         return direction in known or "this direction file is not in models/styleid/directions"
+
+    @classmethod
+    def IS_CHANGED(cls, direction: str | None, **_: Any) -> str:
+        return version_of(files_in(DIRECTIONS, SUFFIXES).get(direction))
 
     def execute(
         self, *, models: Family, codes: Codes, attribute: str, strength: float, direction: str, samples: int
@@ -239,18 +242,11 @@ class StyleIDEditAttribute:
             progress = _bridge.progress_bar(samples)
             found = learn_direction(models, attribute.strip(), samples=samples, progress=progress)
         else:
-            files = direction_files()
+            files = files_in(DIRECTIONS, SUFFIXES)
             if direction not in files:
                 raise InputError(f"There is no direction file {direction!r} in models/styleid/directions.")
             found = load_direction(files[direction], codes.w_plus.shape[1])
         return (Codes(edit_codes(codes.w_plus, found, strength)),)
-
-
-def direction_files() -> dict[str, Path]:
-    """Direction files in the models folders, by name."""
-    folders = [folder / DIRECTIONS for folder in reversed(model_folders())]
-    files = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
-    return {path.name: path for path in files if path.suffix.lower() in SUFFIXES}
 
 
 def _book(models: Family, w_s: Tensor) -> IdentityBook:

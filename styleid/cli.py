@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import logging
 import signal
 from collections.abc import Callable, Sequence
@@ -21,9 +22,11 @@ from .errors import InputError, StyleIDError
 
 if TYPE_CHECKING:
     from .datasets import FileReport, Summary
+    from .family import Family
 
 __all__ = ["main"]
 
+_OWN_PARTS = ("ranking", "swapper")  # of a family, that people can make for themselves
 _EXIT_CODES = """exit codes:
   0  everything was done
   1  a picture failed or was blocked, or nothing was written; or something required is missing or damaged
@@ -98,6 +101,13 @@ def _add_anonymize(commands: Any) -> None:
     parser.add_argument(
         "--area", help="what may change: eyes, eyes+nose, eyes+nose+mouth, face, face+hair, everything"
     )
+    for part, command in zip(_OWN_PARTS, ("rank", "train-swapper"), strict=True):
+        parser.add_argument(
+            f"--{part}",
+            type=Path,
+            metavar="FILE.safetensors",
+            help=f"what '{command}' wrote, in the place of the family's own",
+        )
     parser.add_argument(
         "--refine",
         type=int,
@@ -180,6 +190,8 @@ def _anonymize(args: argparse.Namespace) -> int:
         say(_SEED_WARNING)
     if not args.source.exists():
         raise InputError(f"The input {str(args.source)!r} does not exist.")
+    if args.swapper is not None and args.method != "swapper":
+        raise InputError("--swapper is what --method swapper swaps with; add that, or leave --swapper out.")
     options = RunOptions(
         no_face=args.no_face,
         overwrite=args.overwrite,
@@ -192,6 +204,7 @@ def _anonymize(args: argparse.Namespace) -> int:
                 for name in ("level", "method", "area", "refine", "models", "engine", "on_failure", "no_face")
             },
             **goal_settings(args),
+            **{part: _fingerprint(getattr(args, part)) for part in _OWN_PARTS},
             "own_boxes": args.boxes is not None,
             "identities": "secret" if args.seed is None else "from a seed",
         },
@@ -233,7 +246,7 @@ def make_anonymizer(args: argparse.Namespace) -> Callable[..., Any]:
     from .anonymizer import Anonymizer
 
     return Anonymizer(
-        args.models,
+        _loaded(args) if any(getattr(args, part) for part in _OWN_PARTS) else args.models,
         args.level,
         args.seed,
         method=args.method,
@@ -254,13 +267,31 @@ def _kept_identities(args: argparse.Namespace) -> AbstractContextManager[None]:
     if args.identities is None:
         return nullcontext()
     from .datasets.identities import kept_identities
-    from .family import load_family
     from .privacy import make_goal
 
-    args.models = load_family(args.models, device=_device(args.device), engine=args.engine)
-    goal = make_goal(args.models, distance=args.distance, far=args.far, recognisers=tuple(args.recogniser))
+    goal = make_goal(_loaded(args), distance=args.distance, far=args.far, recognisers=tuple(args.recogniser))
     args.book, keep = kept_identities(args.identities, goal.judge)
     return keep
+
+
+def _loaded(args: argparse.Namespace) -> Family:
+    """The family that the arguments name, with the parts of one's own; loaded once."""
+    from .family import load_family
+
+    if isinstance(args.models, str):
+        own = {part: getattr(args, part) for part in _OWN_PARTS}
+        args.models = load_family(args.models, _device(args.device), engine=args.engine, **own)
+    return args.models
+
+
+def _fingerprint(path: Path | None) -> str | None:
+    """Which file it was, for the report: its name, and the beginning of its sha256."""
+    if path is None:
+        return None
+    if not path.is_file():
+        raise InputError(f"There is no file {str(path)!r}.")
+    with path.open("rb") as file:
+        return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
 
 
 def _demo(args: argparse.Namespace) -> int:

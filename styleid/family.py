@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -180,12 +181,16 @@ def load_family(
     dtype: torch.dtype = torch.float32,
     *,
     engine: str = "torch",
+    ranking: Path | None = None,
+    swapper: Path | None = None,
 ) -> Family:
     """Load all networks of a family, as the manifest lists them.
 
     Parts that are not there are lent by the family's fallback where that is possible; the result's ``notes`` say so.
 
     ``engine`` is what decodes: ``torch``, or on a CPU ``openvino`` and ``openvino-bf16`` (see ``networks/engine.py``).
+    ``ranking`` and ``swapper`` are files of one's own, made by ``styleid rank`` and ``styleid train-swapper``, in the
+    place of the family's.
 
     Raises:
         WeightsError: unknown family, or weights that are missing, damaged or do not fit together.
@@ -199,7 +204,12 @@ def load_family(
     def network(weights: str) -> nn.Module:
         return load_network(weights, kinds[weights], where, dtype)
 
-    family = assemble(entry, network, _ranking)
+    family = assemble(entry, network, lambda weights: _ranking(resolve(weights)))
+    if ranking is not None:
+        family = replace(family, ranking=_ranking(ranking))
+    if swapper is not None:
+        family = replace(family, swapper=load_network(swapper, "swapper", where, dtype))
+    _check_layers(family)
     return replace(
         family, generator=_with_engine(family.generator, engine), notes=notes, device=where, dtype=dtype
     )
@@ -308,10 +318,10 @@ def _with_engine(generator: nn.Module, engine: str) -> nn.Module:
     return fast
 
 
-def _ranking(name: str) -> Ranking:
+def _ranking(path: Path) -> Ranking:
     from .latent.ranking import load_ranking
 
-    return load_ranking(resolve(name))
+    return load_ranking(path)
 
 
 def _device(device: str | torch.device) -> torch.device:

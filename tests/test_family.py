@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from styleid.errors import InputError, StyleIDError, WeightsError
 from styleid.family import Family, Recogniser, load_family
+from styleid.latent import Ranking, save_ranking
 from styleid.networks import KINDS, write_network
 from styleid.networks.detector import DetectorConfig
 from styleid.networks.heads import AttributeConfig, LandmarkConfig
@@ -20,6 +21,7 @@ from styleid.networks.irse import IRSEConfig
 from styleid.networks.mobilefacenet import MobileFaceNetConfig
 from styleid.networks.psp import EncoderConfig
 from styleid.networks.stylegan2 import GeneratorConfig
+from styleid.networks.swapper import Swapper, swapper_config
 from styleid.networks.unet import ParserConfig
 
 UNITS, WIDTHS = (1, 1, 1, 1), (16, 16, 16, 16)
@@ -98,6 +100,21 @@ def test_a_family_is_what_the_manifest_lists(family: Family) -> None:
     assert (family.judge.name, family.judge.threshold) == ("tiny-judge", 1.25)
     assert family.generator.num_layers == 8
     assert family.ranking is None
+
+
+def test_a_ranking_and_a_swapper_of_ones_own_take_the_place_of_the_familys(
+    models: Path, tmp_path: Path
+) -> None:
+    ranking = Ranking((5, 6), torch.rand(3, 8), torch.rand(8, 8), 64, {})
+    save_ranking(ranking, tmp_path / "ranking.safetensors")
+    for layers in (8, 9):
+        network = Swapper(swapper_config(layers, (5, 6), hidden=8))
+        write_network(network, tmp_path / f"{layers}.safetensors", "swapper")
+    own = load_family("tiny", ranking=tmp_path / "ranking.safetensors", swapper=tmp_path / "8.safetensors")
+    assert own.identity_layers == (5, 6)
+    assert own.swapper.num_layers == 8
+    with pytest.raises(WeightsError, match="is for 9 layers, its generator has 8"):
+        load_family("tiny", swapper=tmp_path / "9.safetensors")
 
 
 @pytest.mark.parametrize("size", [16, 32, 75, 256])

@@ -44,6 +44,15 @@ def test_missing_weights_say_how_to_get_them(cls, errors) -> None:
         cls().execute(family=LABEL, device="cpu")
 
 
+def test_models_are_loaded_again_once_a_missing_part_is_there(cls, tmp_path: Path) -> None:
+    before = cls.IS_CHANGED(family=LABEL, device="cpu")
+    assert cls.IS_CHANGED(family=LABEL, device="cpu") == before
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "parsing_bisenet.pth").write_bytes(b"to be read by nobody here")
+    assert cls.IS_CHANGED(family=LABEL, device="cpu") != before
+    assert cls.IS_CHANGED(family=None, device="cpu") == "wired"
+
+
 def test_download_accepts_and_fetches(cls, errors, tmp_path: Path) -> None:
     """As far as that is possible without a network; the licences were accepted before."""
     with pytest.raises(errors.WeightsError, match="HF_HUB_OFFLINE"):

@@ -106,7 +106,9 @@ def test_the_swap_takes_the_models_own_network_or_a_wired_one(node, family, code
         swap(models=none, source=codes, target=target)
 
 
-def test_a_trained_network_is_saved_and_swaps(node, family, codes, models_folder, errors):
+def test_a_trained_network_is_saved_and_swaps_wired_or_from_its_file(
+    node, family, codes, models_folder, errors, pack
+):
     train = node("StyleIDTrainSwapperNet")
     none = replace(family, swapper=None)
     swapper, charts, report = train(models=none, steps=2, examples=8, name="mine")
@@ -117,6 +119,30 @@ def test_a_trained_network_is_saved_and_swaps(node, family, codes, models_folder
     _, mask = node("StyleIDSwapperNetSwap")(models=none, source=codes, target=target, swapper=swapper)
     saved = load_network(models_folder / "swappers" / "mine.safetensors", "swapper")
     torch.testing.assert_close(saved(codes.w_plus, target.w_plus), mask, rtol=0, atol=5e-3)
+    cls = pack.NODE_CLASS_MAPPINGS["StyleIDSwapperNetSwap"]
+    assert "mine.safetensors" in cls.INPUT_TYPES()["optional"]["file"][0]
+    assert cls.VALIDATE_INPUTS(file="mine.safetensors") is True
+    _, read = node("StyleIDSwapperNetSwap")(models=none, source=codes, target=target, file="mine.safetensors")
+    assert torch.equal(read, saved(codes.w_plus, target.w_plus))
     for name in ("../mine", "a/b", "", ".hidden"):
         with pytest.raises(errors.InputError, match="name"):
             train(models=none, steps=1, examples=8, name=name)
+
+
+def test_a_file_that_is_not_there_is_named_and_one_trained_again_is_read_again(
+    node, family, codes, models_folder, errors, pack
+):
+    cls = pack.NODE_CLASS_MAPPINGS["StyleIDSwapperNetSwap"]
+    assert "mine" in cls.VALIDATE_INPUTS(file="mine.safetensors")
+    with pytest.raises(errors.InputError, match=r"mine\.safetensors"):
+        node("StyleIDSwapperNetSwap")(
+            models=family, source=codes, target=codes, strength=1.0, file="mine.safetensors"
+        )
+    (models_folder / "swappers").mkdir()
+    seen = {cls.IS_CHANGED(file="mine.safetensors")}
+    for size in (3, 4):
+        (models_folder / "swappers" / "mine.safetensors").write_bytes(b"x" * size)
+        seen.add(cls.IS_CHANGED(file="mine.safetensors", strength=1.0))
+    assert len(seen) == 3
+    with pytest.raises(errors.WeightsError):
+        node("StyleIDSwapperNetSwap")(models=family, source=codes, target=codes, file="mine.safetensors")
