@@ -13,11 +13,11 @@ from skimage.morphology import convex_hull_image
 
 from ..errors import InputError
 
-__all__ = ["AREAS", "FACE_CLASSES", "SKIN_CLASSES", "region_mask"]
+__all__ = ["AREAS", "FACE_CLASSES", "SKIN_CLASSES", "beside_the_face", "region_mask", "surroundings"]
 
 BACKGROUND, SKIN, NOSE, GLASSES, EYES, BROWS = 0, 1, 2, 3, (4, 5), (6, 7)
 LIPS = (11, 12)
-EARS, MOUTH, HAIR, HAT, EARRING, CLOTH = (8, 9), (10, *LIPS), 13, 14, 15, 18
+EARS, MOUTH, HAIR, HAT, EARRING, NECK, CLOTH = (8, 9), (10, *LIPS), 13, 14, 15, (16, 17), 18
 SKIN_CLASSES = (SKIN, NOSE)
 FACE_CLASSES = (SKIN, NOSE, GLASSES, *EYES, *BROWS, *MOUTH)
 
@@ -88,7 +88,8 @@ def _face(labels: np.ndarray) -> np.ndarray:
     closed = without_gaps(skin, 0.10) | inner
     # Hair falling over the cheek leaves a bay; the hull fills it as far as the face goes around it.
     whole = _grow(_hull(closed) & _grow(closed, 0.06), _GROWTH)
-    return _open(whole & ~_hair_beside(labels), 0.02) | inner
+    kept = _open(np.isin(labels, (*EARS, EARRING, HAT)), 0.012) & ~_core(len(labels))
+    return _open(whole & ~_hair_beside(labels) & ~kept, 0.02) | inner
 
 
 def _hair_beside(labels: np.ndarray) -> np.ndarray:
@@ -102,20 +103,31 @@ def _hair_beside(labels: np.ndarray) -> np.ndarray:
 
 
 def _on_the_head(mask: np.ndarray, labels: np.ndarray, area: str) -> np.ndarray:
-    """The mask without what lies behind the head: background and clothes that reach the crop's border, but for a rim.
-
-    A turned head does not fill its usual place. What a mistaken parser cuts out of a face is an island, and stays in;
-    where it found little skin, nothing is taken for certain.
-    """
-    skin = np.isin(labels, FACE_CLASSES)
-    if area == "everything" or _largest(skin).sum() < _LITTLE * _core(len(labels)).sum():
+    """The mask without what lies behind the head, but for a rim: a turned head does not fill its usual place."""
+    behind = surroundings(labels)
+    if area == "everything" or not behind.any():
         return mask
-    head = _largest(_open(skin | np.isin(labels, (*EARS, HAIR, HAT, EARRING)), 0.03))
+    head = _largest(_open(np.isin(labels, (*FACE_CLASSES, *EARS, HAIR, HAT, EARRING)), 0.03))
+    return _largest(_open(mask & ~(behind & ~_grow(head, _RIM)), _SPUR))
+
+
+def beside_the_face(labels: np.ndarray) -> np.ndarray:
+    """Hair and hat in one piece, ears and neck [S, S]: what of a head or body a face borders on."""
+    hair = _outermost(_open(np.isin(labels, (HAIR, HAT)), 0.02))
+    return hair | np.isin(labels, (*EARS, EARRING, *NECK))
+
+
+def surroundings(labels: np.ndarray) -> np.ndarray:
+    """Background and clothes [S, S] that reach the crop's border: what a mistaken parser cuts out of a face does not.
+
+    Where the parser found little skin, none is taken for certain.
+    """
+    if _largest(np.isin(labels, FACE_CLASSES)).sum() < _LITTLE * _core(len(labels)).sum():
+        return np.zeros_like(labels, dtype=bool)
     behind = _open(np.isin(labels, (BACKGROUND, CLOTH)), 0.02)
     pieces, _ = ndimage.label(behind)
     at_border = np.unique(np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]]))
-    surroundings = np.isin(pieces, at_border[at_border > 0]) & ~_grow(head, _RIM)
-    return _largest(_open(mask & ~surroundings, _SPUR))
+    return np.isin(pieces, at_border[at_border > 0])
 
 
 def _face_hair(labels: np.ndarray) -> np.ndarray:

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from scipy import ndimage
 
 from ..errors import InputError
-from ..faces.regions import BACKGROUND, BROWS, EYES, FACE_CLASSES, HAIR, HAT, LIPS, SKIN, SKIN_CLASSES
+from ..faces.regions import (
+    BACKGROUND,
+    BROWS,
+    CLOTH,
+    EYES,
+    FACE_CLASSES,
+    HAIR,
+    HAT,
+    LIPS,
+    SKIN,
+    SKIN_CLASSES,
+    beside_the_face,
+    surroundings,
+)
 from .colour import match_colour, match_part
-from .lowpass import blurred
+from .fill import going_on
 
 __all__ = ["match_parts"]
 
 _ENOUGH_SKIN = 0.25  # of the face: less does not tell what colour it has
 _ENOUGH_HAIR, _ENOUGH = 0.01, 0.001  # of the picture: of hair, and of the other parts
 # Shares of the picture's side: how far the edge of a part shades into the next one, the softness of the edges of lips,
-# eyes and brows, and of hair, and the widths at which skin goes on where there is none, the broadest first.
+# eyes and brows, and of hair.
 _RIM, _EDGE, _HAIRLINE = 0.02, 0.008, 0.016
-_SKIN_GOES_ON = (0.1, 0.05, 0.025, 0.0125)
 # Classes of the target, and of the source whose colours they take on, the first of which there is enough; how they are
 # matched, None as skin is. Eyes are dark and white: spread matters more than quartiles. Squinting ones are dark as brows.
 _PARTS = (
@@ -62,62 +76,82 @@ def _matched(
     method: str,
 ) -> torch.Tensor:
     """One face: `target` and `source` [H, W, 3], everything else [H, W]."""
-    target, own = _filled(target, own, theirs, inside)
-    rim = round(_RIM * len(own))
+    behind = _beyond_the_head(own, theirs)
+    target, own = _filled(target, own, theirs, inside, behind)
     matched = match_colour(target, source, _skin(own, inside), method, source_mask=_skin(theirs, inside))
     here, there = _of(own, (HAIR,)), _of(theirs, (HAIR,))
     if min(here.float().mean(), there.float().mean()) >= _ENOUGH_HAIR:
         part = match_part(target, source, here, there, method)
-        here |= _above_the_forehead(own, inside)
-        matched = _laid_over(matched, part, here, _HAIRLINE, rim)
+        part = _going_on(part, _eroded(here, _RIM), here)
+        matched = _laid_over(matched, part, here | _above_the_forehead(own, inside), _HAIRLINE)
     for classes, models, how in _PARTS:
         here = _of(own, classes)
         enough = (there for there in (_of(theirs, one) for one in models) if there.float().mean() >= _ENOUGH)
         if here.float().mean() >= _ENOUGH and (there := next(enough, None)) is not None:
             part = match_part(target, source, here, there, how or method)
-            matched = _laid_over(matched, part, here, _EDGE)
+            matched = _laid_over(matched, _nearest(part, here), here, _EDGE)
+    if bool(behind.any()):
+        around = _where(surroundings, theirs)
+        matched = _laid_over(matched, _going_on(source, _eroded(around, _EDGE), around), behind, _EDGE)
     return matched
 
 
-def _laid_over(
-    image: torch.Tensor, part: torch.Tensor, where: torch.Tensor, softness: float, rim: int = 0
-) -> torch.Tensor:
-    """The image [H, W, 3] with a part that was matched [H, W, 3] where there is one [H, W].
+def _laid_over(image: torch.Tensor, part: torch.Tensor, where: torch.Tensor, softness: float) -> torch.Tensor:
+    """The image [H, W, 3] with another one `where` [H, W] that is to be seen."""
+    edge = ndimage.gaussian_filter(where.cpu().double().numpy(), softness * len(where))
+    return torch.lerp(image, part, torch.from_numpy(edge).to(image)[..., None])
 
-    What is not part of it, and its rim, shows the nearest of what is: the part's map says nothing of other parts.
-    """
-    whole = where.cpu().numpy()
-    sure = ndimage.binary_erosion(whole, iterations=rim) if rim else whole
-    nearest = ndimage.distance_transform_edt(
-        ~(sure if sure.any() else whole), return_distances=False, return_indices=True
+
+def _nearest(part: torch.Tensor, here: torch.Tensor) -> torch.Tensor:
+    """A part that was matched [H, W, 3], and around it [H, W] its nearest pixel: the map says nothing of other parts."""
+    rows, columns = ndimage.distance_transform_edt(
+        ~here.cpu().numpy(), return_distances=False, return_indices=True
     )
-    edge = ndimage.gaussian_filter(whole.astype(float), softness * len(whole))
-    return torch.lerp(image, part[tuple(nearest)], torch.from_numpy(edge).to(image)[..., None])
+    return part[rows, columns]
+
+
+def _going_on(part: torch.Tensor, sure: torch.Tensor, here: torch.Tensor) -> torch.Tensor:
+    """A part [H, W, 3] where it is `sure` to be one [H, W], or else where it is at all; its colours go on elsewhere."""
+    return going_on(part, sure if bool(sure.any()) else here)
 
 
 def _filled(
-    target: torch.Tensor, labels: torch.Tensor, theirs: torch.Tensor, inside: torch.Tensor
+    target: torch.Tensor,
+    labels: torch.Tensor,
+    theirs: torch.Tensor,
+    inside: torch.Tensor,
+    behind: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The target [H, W, 3] and its labels [H, W] with skin where the source shows its face and the target none."""
+    """The target [H, W, 3] and its labels [H, W] with skin where the source shows its face and the target none, but for
+    what is `behind` its head [H, W]."""
     skin = _of(labels, SKIN_CLASSES)
     gap = _of(labels, (BACKGROUND,)) & inside & ~_above_the_forehead(labels, inside)
     gap |= _of(theirs, FACE_CLASSES) & ~_of(labels, FACE_CLASSES)
-    rim = round(_RIM * len(gap))
-    firm = ndimage.binary_erosion(skin.cpu().numpy(), iterations=max(rim, 1)).astype(float)
-    if not bool(gap.any()) or not firm.any():
+    gap &= ~behind
+    firm = _eroded(skin, _RIM)
+    if not bool(gap.any()) or not bool(firm.any()):
         return target, labels
-    wide = ndimage.binary_dilation(gap.cpu().numpy(), iterations=max(rim, 1))
-    gap |= torch.from_numpy(wide).to(gap) & skin & inside
-    colours = target.cpu().double().numpy()
-    fill = np.broadcast_to(colours[firm > 0].mean(0), colours.shape)
-    for share in _SKIN_GOES_ON:
-        sigma = share * len(gap)
-        weight = blurred(firm, sigma)[..., None]
-        near = blurred(colours * firm[..., None], sigma) / np.maximum(weight, 1e-6)
-        fill = fill + np.minimum(1, 4 * weight) * (near - fill)
-    edge = ndimage.gaussian_filter(gap.cpu().double().numpy(), _RIM / 2 * len(gap))
-    filled = torch.lerp(target, *(torch.from_numpy(x).to(target) for x in (fill, edge[..., None])))
-    return filled, torch.where(gap, SKIN, labels)
+    gap |= ~_eroded(~gap, _RIM) & skin & inside
+    return _laid_over(target, _going_on(target, firm, skin), gap, _RIM / 2), torch.where(gap, SKIN, labels)
+
+
+def _beyond_the_head(own: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
+    """Where the target has no head, and the source's face borders on what surrounds it: on no hair, ear or neck."""
+    around = _where(surroundings, theirs)
+    if not bool(around.any()):
+        return around
+    return _of(own, (BACKGROUND, CLOTH)) & _nearest(around, around | _where(beside_the_face, theirs))
+
+
+def _where(part: Callable[[np.ndarray], np.ndarray], labels: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(part(labels.cpu().numpy())).to(labels.device)
+
+
+def _eroded(mask: torch.Tensor, share: float) -> torch.Tensor:
+    """A mask [H, W] without a rim of that share of its height; the picture's border is no edge."""
+    steps = max(round(share * len(mask)), 1)
+    inner = ndimage.binary_erosion(mask.cpu().numpy(), iterations=steps, border_value=1)
+    return torch.from_numpy(inner).to(mask.device)
 
 
 def _of(labels: torch.Tensor, classes: tuple[int, ...]) -> torch.Tensor:

@@ -91,6 +91,13 @@ def test_hair_on_the_inner_face_is_a_mistake() -> None:
     assert found[round(0.5 * S) : round(0.7 * S), round(0.62 * S) : round(0.7 * S)].all()
 
 
+def test_ears_and_hats_beside_the_face_stay() -> None:
+    labels = head()
+    labels[labels == 13] = 14
+    assert area("face", labels)[labels[0].numpy() == 14].mean() < 0.1
+    assert area("face")[np.isin(head()[0].numpy(), (8, 9))].mean() < 0.1
+
+
 def test_a_turned_heads_surroundings_stay() -> None:
     """The far eye is behind the nose, and where it usually is there is a wall."""
     labels = head()

@@ -72,8 +72,20 @@ def test_skin_goes_on_where_the_targets_head_does_not_reach_the_edge_of_the_face
     image[:, :, 48:] = 1.0
     matched = match_parts(image, torch.full_like(image, 0.4), FACE, ids, torch.full_like(ids, SKIN), "lab")
     assert matched[0, 20:, 52:].max() == pytest.approx(0.4, abs=0.02)
-    elsewhere = match_parts(image, torch.full_like(image, 0.4), 0 * FACE + (ids != 0), ids, ids, "lab")
-    assert elsewhere[0, 20:, 52:].min() > 0.5  # outside the source's face the background stays what it is
+
+
+def test_behind_a_smaller_head_the_sources_surroundings_go_on() -> None:
+    """And nothing of the source's face is left there. Beside its hair, the target's skin goes on instead."""
+    own, theirs = torch.full((1, 64, 64), SKIN), torch.full((1, 64, 64), SKIN)
+    own[:, :, 40:], theirs[:, :, 48:] = 0, 0
+    target, source = torch.full((1, 64, 64, 3), 0.5), torch.full((1, 64, 64, 3), 0.6)
+    target[:, :, 40:], source[:, :, 48:] = 1.0, 0.1
+    matched = match_parts(target, source, (theirs == SKIN).float(), own, theirs, "lab")
+    assert matched[0, :, 44:].max() == pytest.approx(0.1, abs=0.02)
+    assert matched[0, :, :36].min() == pytest.approx(0.6, abs=0.02)
+    theirs[:, :, 48:56] = HAIR
+    matched = match_parts(target, source, (theirs == SKIN).float(), own, theirs, "lab")
+    assert matched[0, 20:, 42:46].min() == pytest.approx(0.6, abs=0.02)
 
 
 def test_labels_of_another_size_are_refused() -> None:
