@@ -54,8 +54,9 @@ def match_parts(
 
     face: [N, H, W]; skin is compared where it is above 0.5, anything there where too little of it is skin.
     target_labels, source_labels: [N, H, W] in CelebAMask-HQ's order. method: see `match_colour`; eyes are matched by
-    "lab". Where the source shows its face and the target hair, an ear or no head, the target's skin goes on. Above the
-    forehead, where the target has a hat or nothing, it is hair of the source's colour.
+    "lab". Where the source shows its face and the target hair, an ear or no head, the target's skin goes on; where the
+    target's head ends before the source's, the source's background or clothes go on behind it. Above the forehead, where
+    the target has a hat or nothing, it is hair of the source's colour.
     """
     for labels in (target_labels, source_labels):
         if labels.shape != target.shape[:-1]:
