@@ -13,6 +13,7 @@ from ..faces.regions import (
     BACKGROUND,
     BROWS,
     CLOTH,
+    EARS,
     EYES,
     FACE_CLASSES,
     HAIR,
@@ -137,11 +138,13 @@ def _filled(
 
 
 def _beyond_the_head(own: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
-    """Where the target has no head, and the source's face borders on what surrounds it: on no hair, ear or neck."""
+    """Where the target's head ends and the source's face borders on what surrounds it, and not on hair, ears or neck; of
+    what surrounds it in the source, all that the target's face does not cover."""
     around = _where(surroundings, theirs)
     if not bool(around.any()):
         return around
-    return _of(own, (BACKGROUND, CLOTH)) & _nearest(around, around | _where(beside_the_face, theirs))
+    bordering = _nearest(around, around | _where(beside_the_face, theirs))
+    return _of(own, (BACKGROUND, CLOTH)) & bordering | around & ~_of(own, (*FACE_CLASSES, *EARS))
 
 
 def _where(part: Callable[[np.ndarray], np.ndarray], labels: torch.Tensor) -> torch.Tensor:
