@@ -131,9 +131,10 @@ def _filled(
     gap |= _of(theirs, FACE_CLASSES) & ~_of(labels, FACE_CLASSES)
     gap &= ~behind
     firm = _eroded(skin, _RIM)
-    if not bool(gap.any()) or not bool(firm.any()):
+    if not bool((gap | behind).any()) or not bool(firm.any()):
         return target, labels
-    gap |= ~_eroded(~gap, _RIM) & skin & inside
+    # The rim is mixed with what the target has beside it, which will not be there.
+    gap |= ~_eroded(~(gap | behind), _RIM) & skin & inside
     return _laid_over(target, _going_on(target, firm, skin), gap, _RIM / 2), torch.where(gap, SKIN, labels)
 
 
