@@ -9,8 +9,20 @@ from torch import Tensor
 from ..styleid.family import Family
 from ..styleid.pixel import COMPOSITES, masked_blend, random_target_from_mask
 from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, generator_for, rerun_key
-from ._sockets import FAMILY, LABELS, Labels, fit_mask, in_batches, match_count, resize_crops, square_crops
+from ._sockets import (
+    BATCH,
+    FAMILY,
+    LABELS,
+    Labels,
+    fit_mask,
+    in_batches,
+    match_count,
+    resize_crops,
+    square_crops,
+)
 from .latent import MODELS_INPUT, parse_layers
+
+CANDIDATES = 8  # random faces to choose from
 
 
 class StyleIDRandomTargetFromMask:
@@ -39,7 +51,25 @@ class StyleIDRandomTargetFromMask:
                 ),
                 **SECRET_INPUTS,
             },
-            "optional": dict(SEED_INPUTS),
+            "optional": {
+                **SEED_INPUTS,
+                "source": (
+                    "IMAGE",
+                    {
+                        "tooltip": "The aligned faces that the labels are of. Connected, of several random faces the one "
+                        "is taken that the models' recogniser takes least for the source."
+                    },
+                ),
+                "candidates": (
+                    "INT",
+                    {
+                        "default": CANDIDATES,
+                        "min": 1,
+                        "max": 64,
+                        "tooltip": "How many random faces to choose from. Without a source there is nothing to choose by.",
+                    },
+                ),
+            },
         }
 
     @classmethod
@@ -49,11 +79,29 @@ class StyleIDRandomTargetFromMask:
         return rerun_key(new_each_run=new_each_run, seed=seed)
 
     def execute(
-        self, *, models: Family, labels: Labels, layers: str, new_each_run: bool, seed: int | None = None
+        self,
+        *,
+        models: Family,
+        labels: Labels,
+        layers: str,
+        new_each_run: bool,
+        seed: int | None = None,
+        source: Tensor | None = None,
+        candidates: int | None = None,
     ) -> tuple[Tensor]:
         chosen = parse_layers(layers, models, models.generator.num_layers)
         generator = generator_for(seed)
-        return (in_batches(lambda ids: random_target_from_mask(models, ids, generator, chosen), labels.ids),)
+        if source is not None:
+            source = match_count(square_crops(source, "source"), len(labels.ids), "source")
+        of_labels = iter(source.split(BATCH) if source is not None and len(source) else ())
+
+        def drawn(ids: Tensor) -> Tensor:
+            crops = next(of_labels, None)
+            return random_target_from_mask(
+                models, ids, generator, chosen, source=crops, candidates=candidates or CANDIDATES
+            )
+
+        return (in_batches(drawn, labels.ids),)
 
 
 class StyleIDMaskedIdentityBlend:

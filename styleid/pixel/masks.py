@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..errors import InputError
 from ..latent import swap_layers
 
 if TYPE_CHECKING:
@@ -16,9 +17,39 @@ __all__ = ["random_target_from_mask"]
 
 
 def random_target_from_mask(
-    family: Family, labels: torch.Tensor, generator: torch.Generator, layers: Iterable[int]
+    family: Family,
+    labels: torch.Tensor,
+    generator: torch.Generator,
+    layers: Iterable[int],
+    *,
+    source: torch.Tensor | None = None,
+    candidates: int = 1,
 ) -> torch.Tensor:
-    """IMAGE crops [N, S, S, 3]: the label maps [N, S, S] (order A) decoded with a random identity in the given layers."""
+    """IMAGE crops [N, S, S, 3]: the label maps [N, S, S] (order A) decoded with a random identity in the given layers.
+
+    With `source`, the crops [N, H, H, 3] that the labels are of, it is of so many candidates the one whom the family's
+    recogniser takes least for the source. InputError: no candidate, or another number of crops than of labels.
+    """
+    if candidates < 1 or (source is not None and len(source) != len(labels)):
+        raise InputError(
+            f"At least one candidate, and one source crop per label map are needed, found {candidates} candidates and "
+            f"{'no' if source is None else len(source)} crops for {len(labels)} maps."
+        )
+    layers = tuple(layers)
     from_mask = family.encode_labels(labels)  # [N, L, 512]
-    random = family.random_w(len(labels), generator)  # [N, L, 512]
-    return family.decode(swap_layers(from_mask, random.to(from_mask), layers))
+
+    def drawn() -> torch.Tensor:
+        random = family.random_w(len(labels), generator)  # [N, L, 512]
+        return family.decode(swap_layers(from_mask, random.to(from_mask), layers))
+
+    best = drawn()
+    if source is None or candidates == 1:
+        return best
+    own = family.recogniser.embed(source)
+    furthest = (family.recogniser.embed(best) - own).norm(dim=1)
+    for _ in range(candidates - 1):
+        faces = drawn()
+        distance = (family.recogniser.embed(faces) - own).norm(dim=1)
+        best = torch.where((distance > furthest)[:, None, None, None], faces, best)
+        furthest = torch.maximum(distance, furthest)
+    return best

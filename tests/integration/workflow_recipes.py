@@ -95,7 +95,13 @@ def combine_with_inpaint(recipe: Recipe) -> None:
         "they find the seam around the new face and repaint it.",
     )
     labels, region = area_of(recipe, 1, models, faces, "face")
-    target = recipe.add("StyleIDRandomTargetFromMask", 1, models=models["models"], labels=labels["labels"])
+    target = recipe.add(
+        "StyleIDRandomTargetFromMask",
+        1,
+        models=models["models"],
+        labels=labels["labels"],
+        source=faces["crops"],
+    )
     blend = recipe.add(
         "StyleIDMaskedIdentityBlend",
         1,
@@ -245,7 +251,13 @@ def medium_masked_identity(recipe: Recipe) -> None:
         labels=labels["labels"],
         area="face",
     )
-    target = recipe.add("StyleIDRandomTargetFromMask", 1, models=models["models"], labels=labels["labels"])
+    target = recipe.add(
+        "StyleIDRandomTargetFromMask",
+        1,
+        models=models["models"],
+        labels=labels["labels"],
+        source=faces["crops"],
+    )
     grown = recipe.add("GrowMask", 2, mask=region["area"], expand=24, tapered_corners=True)
     blend = recipe.add(
         "StyleIDMaskedIdentityBlend",
@@ -268,7 +280,13 @@ def high_full_face(recipe: Recipe) -> None:
         "*Region Mask* to replace the hair too.",
     )
     labels, region = area_of(recipe, 1, models, faces, "face")
-    target = recipe.add("StyleIDRandomTargetFromMask", 1, models=models["models"], labels=labels["labels"])
+    target = recipe.add(
+        "StyleIDRandomTargetFromMask",
+        1,
+        models=models["models"],
+        labels=labels["labels"],
+        source=faces["crops"],
+    )
     blend = recipe.add(
         "StyleIDMaskedIdentityBlend",
         2,

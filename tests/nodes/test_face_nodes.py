@@ -219,6 +219,25 @@ def test_parse_region_blend(node, tiny_family, aligned):
     assert not torch.equal(soft, blend)
 
 
+def test_of_several_random_faces_the_one_least_like_the_source_is_taken(node, tiny_family, aligned):
+    (labels,) = node("StyleIDParseFace")(models=tiny_family, crops=aligned.crops)
+    inputs = {"models": tiny_family, "labels": labels, "layers": "0-7", "seed": 3}
+    (one,), (best,) = (
+        node("StyleIDRandomTargetFromMask")(**inputs, source=aligned.crops, candidates=n) for n in (1, 6)
+    )
+    (alone,) = node("StyleIDRandomTargetFromMask")(**inputs)
+    assert torch.equal(alone, one)
+    embed = tiny_family.recogniser.embed
+    near, far = ((embed(faces) - embed(aligned.crops)).norm(dim=1) for faces in (one, best))
+    assert (far >= near).all()
+    assert (far > near).any()
+    empty = type(labels)(labels.ids[:0])
+    (none,) = node("StyleIDRandomTargetFromMask")(
+        **{**inputs, "labels": empty}, source=aligned.crops[:0], candidates=2
+    )
+    assert len(none) == 0
+
+
 def test_masks_of_other_sizes_fit(node, aligned):
     """Load Image without alpha gives a mask of 64 x 64 zeros, whatever the picture's size."""
     large = torch.rand(3, 128, 128, 3)
