@@ -17,12 +17,8 @@ def files_in(folder: str, suffixes: Sequence[str]) -> dict[str, Path]:
     return {path.name: path for path in files if path.suffix.lower() in suffixes}
 
 
-def version_of(*paths: Path | None) -> str:
-    """Another text once one of the files is another: for IS_CHANGED."""
-    return " ".join(_version(path) for path in paths)
-
-
-def _version(path: Path | None) -> str:
+def version_of(path: Path | None) -> str:
+    """Another text once the file is another: for IS_CHANGED."""
     try:
         found = None if path is None else path.stat()
     except OSError:

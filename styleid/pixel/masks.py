@@ -43,13 +43,16 @@ def random_target_from_mask(
         return family.decode(swap_layers(from_mask, random.to(from_mask), layers))
 
     best = drawn()
-    if source is None or candidates == 1:
+    if source is None:
         return best
     own = family.recogniser.embed(source)
-    furthest = (family.recogniser.embed(best) - own).norm(dim=1)
+
+    def away(faces: torch.Tensor) -> torch.Tensor:
+        return (family.recogniser.embed(faces) - own).norm(dim=1)[:, None, None, None]
+
+    furthest = away(best)
     for _ in range(candidates - 1):
         faces = drawn()
-        distance = (family.recogniser.embed(faces) - own).norm(dim=1)
-        best = torch.where((distance > furthest)[:, None, None, None], faces, best)
-        furthest = torch.maximum(distance, furthest)
+        distance = away(faces)
+        best, furthest = torch.where(distance > furthest, faces, best), torch.maximum(distance, furthest)
     return best

@@ -78,7 +78,8 @@ def _matched(
     method: str,
 ) -> torch.Tensor:
     """One face: `target` and `source` [H, W, 3], everything else [H, W]."""
-    behind = _beyond_the_head(own, theirs)
+    around = _where(surroundings, theirs)
+    behind = _beyond_the_head(own, theirs, around)
     target, own = _filled(target, own, theirs, inside, behind)
     matched = match_colour(target, source, _skin(own, inside), method, source_mask=_skin(theirs, inside))
     here, there = _of(own, (HAIR,)), _of(theirs, (HAIR,))
@@ -93,7 +94,6 @@ def _matched(
             part = match_part(target, source, here, there, how or method)
             matched = _laid_over(matched, _nearest(part, here), here, _EDGE)
     if bool(behind.any()):
-        around = _where(surroundings, theirs)
         matched = _laid_over(matched, _going_on(source, _eroded(around, _EDGE), around), behind, _EDGE)
     return matched
 
@@ -138,10 +138,9 @@ def _filled(
     return _laid_over(target, _going_on(target, firm, skin), gap, _RIM / 2), torch.where(gap, SKIN, labels)
 
 
-def _beyond_the_head(own: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
-    """Where the target's head ends and the source's face borders on what surrounds it, and not on hair, ears or neck; of
-    what surrounds it in the source, all that the target's face does not cover."""
-    around = _where(surroundings, theirs)
+def _beyond_the_head(own: torch.Tensor, theirs: torch.Tensor, around: torch.Tensor) -> torch.Tensor:
+    """Where the target's head ends and the source's face borders on what is `around` its head, and not on hair, ears or
+    neck; of what is around it, all that the target's face does not cover."""
     if not bool(around.any()):
         return around
     bordering = _nearest(around, around | _where(beside_the_face, theirs))
