@@ -67,8 +67,10 @@ def ready(models: Any) -> None:
     if patcher is not None:
         from comfy import model_management
 
+        # ComfyUI runs nodes in inference mode, and weights that were moved in it allow no gradient: refinement needs them.
         # As a whole: only ComfyUI's own layers can work while part of them lies elsewhere.
-        model_management.load_models_gpu([patcher], force_full_load=True)
+        with torch.inference_mode(False), torch.no_grad():
+            model_management.load_models_gpu([patcher], force_full_load=True)
 
 
 def progress_bar(total: int) -> Callable[[int, int], None]:

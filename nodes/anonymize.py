@@ -33,6 +33,7 @@ class StyleIDAnonymize:
         "verifies with a second recogniser, tries harder when needed, and blurs what it could not hide."
     )
     FUNCTION = "execute"
+    NOT_IDEMPOTENT = True  # two of these with like inputs draw two identities
     RETURN_TYPES = ("IMAGE", "MASK", "FLOAT", "STRING")
     RETURN_NAMES = ("images", "changed", "smallest_distance", "report")
     OUTPUT_TOOLTIPS = (
@@ -106,6 +107,8 @@ class StyleIDAnonymize:
         seed: int | None = None,
     ) -> tuple[Tensor, Tensor, float, str]:
         images = as_rgb(images)  # [B, H, W, 3]
+        if not len(images):
+            raise InputError("Anonymize: found no image in this batch.")
         run = Anonymizer(
             family=models if models is not None else default_models(),
             level=level,

@@ -106,10 +106,12 @@ class StyleIDSwapChannels:
         if not len(source):
             return (source,)
         w_s = source.w_plus  # [N, L, 512]
-        if channels.ndim != 3 or channels.shape[0] != 1 or channels.shape[1:] != w_s.shape[1:]:
+        masks = channels[None] if channels.ndim == 2 else channels
+        if masks.shape[1:] != w_s.shape[1:]:
             raise InputError(
-                f"channels: expected one mask of {w_s.shape[2]} x {w_s.shape[1]} (channels x layers), "
-                f"found {list(channels.shape)}. Connect 'Channel Mask'."
+                f"channels: expected masks of {w_s.shape[2]} x {w_s.shape[1]} (channels x layers), "
+                f"found {list(channels.shape)}. Connect 'Channel Mask' or the channels of 'SwapperNet Swap'."
             )
         w_t = match_count(target.w_plus, len(w_s), "target")
-        return (Codes(swap_channels(w_s, w_t, channels[0], strength=strength)),)
+        masks = match_count(masks, len(w_s), "channels")
+        return (Codes(swap_channels(w_s, w_t, masks, strength=strength)),)

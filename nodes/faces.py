@@ -152,6 +152,8 @@ class StyleIDPasteFacesBack:
         areas: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, str, bool]:
         images, crops = as_rgb(images), square_crops(crops)
+        if not len(images):
+            raise InputError("Paste Faces Back: found no photograph in this batch.")
         if len(crops) != len(faces):
             raise InputError(
                 f"Paste Faces Back: {len(faces)} faces were found, but {len(crops)} crops arrived. "

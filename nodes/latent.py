@@ -113,6 +113,7 @@ class StyleIDRandomIdentity:
         "Draws random identities from the generator's own distribution: nobody's face, and secret by default."
     )
     FUNCTION = "execute"
+    NOT_IDEMPOTENT = True  # two of these with like inputs draw two identities
     RETURN_TYPES = (CODES,)
     RETURN_NAMES = ("codes",)
     OUTPUT_TOOLTIPS = (

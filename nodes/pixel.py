@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..styleid.family import Family
 from ..styleid.pixel import COMPOSITES, masked_blend, random_target_from_mask
+from . import _bridge
 from ._secrets import SECRET_INPUTS, SEED_INPUTS, UNWIRED, generator_for, rerun_key
 from ._sockets import (
     BATCH,
@@ -32,6 +34,7 @@ class StyleIDRandomTargetFromMask:
     CATEGORY = "StyleID/pixel"
     DESCRIPTION = "Draws a random face whose eyes, nose, mouth and outline lie where the source's do."
     FUNCTION = "execute"
+    NOT_IDEMPOTENT = True  # two of these with like inputs draw two identities
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("crops",)
     OUTPUT_TOOLTIPS = ("One random aligned face per label map, at the generator's size.",)
@@ -201,15 +204,20 @@ class StyleIDMaskedIdentityBlend:
         labels = None
         if models is not None and len(source):
             labels = (in_batches(models.parse, target), in_batches(models.parse, source))
-        blended = masked_blend(
-            source,
-            target,
-            area,
-            face=face,
-            feather=feather,
-            match=match,
-            labels=labels,
-            detail=sharpen is not False,
-            composite=composite,
-        )
+        progress = _bridge.progress_bar(count)
+        blended = torch.empty_like(source)
+        for number in range(count):
+            one = slice(number, number + 1)
+            blended[one] = masked_blend(
+                source[one],
+                target[one],
+                area[one],
+                face=None if face is None else face[one],
+                feather=feather,
+                match=match,
+                labels=None if labels is None else (labels[0][one], labels[1][one]),
+                detail=sharpen is not False,
+                composite=composite,
+            )
+            progress(number + 1, count)
         return (blended,)

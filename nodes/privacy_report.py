@@ -65,17 +65,16 @@ class StyleIDPrivacyReport:
         anonymised = match_count(anonymised, len(images), "anonymised")
         names = identity_names(identities, len(images), "Privacy Report")
         run = Evaluation(models, sample=100 if baselines else 0)
-        progress = _bridge.progress_bar(len(images) + 1)
+        progress = _bridge.progress_bar(len(images))
         for number, (before, after) in enumerate(zip(images, anonymised, strict=True)):
             who = None if names is None else names[number]
             run.add(f"image {number + 1}", before.cpu(), after.cpu(), identity=who)
-            progress(number + 1, len(images) + 1)
+            progress(number + 1, len(images))
         if not run.faces:
             raise InputError(
                 "Privacy Report: no face was found in the originals, so nothing can be said about them. That is not privacy."
             )
-        report = run.report(labels="pairs" if names is None else "list")
-        progress(len(images) + 1, len(images) + 1)
+        report = run.report(labels="pairs" if names is None else "list", progress=progress)
         table, data = json.dumps(report.to_dict(), indent=1), report.data
         hidden = data["identity"][report.judge]["output"]["beyond_conservative"]["value"]
         recognised = data["reidentification"][report.judge]["naive"]["rank_conservative"]["1"]["value"]

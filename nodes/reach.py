@@ -33,6 +33,7 @@ class StyleIDReachPrivacyTarget:
         "area and strength, in at most 12 generator passes."
     )
     FUNCTION = "execute"
+    NOT_IDEMPOTENT = True  # two of these with like inputs draw two identities
     RETURN_TYPES = ("IMAGE", "MASK", "IMAGE", "FLOAT", "BOOLEAN", "STRING")
     RETURN_NAMES = ("crops", "areas", "frontier", "judged", "reached", "report")
     OUTPUT_TOOLTIPS = (

@@ -32,6 +32,7 @@ class StyleIDReleaseSet:
         "times, tries those that stand out again, and withholds what still does."
     )
     FUNCTION = "execute"
+    NOT_IDEMPOTENT = True  # two of these with like inputs draw two identities
     RETURN_TYPES = ("IMAGE", "MASK", "INT", "INT", "FLOAT", "STRING", "IMAGE")
     RETURN_NAMES = ("images", "withheld", "k", "l", "t", "report", "chart")
     OUTPUT_TOOLTIPS = (

@@ -43,6 +43,7 @@ class StyleIDChooseTarget:
         "k faces, or the person of an image. No two faces get random identities that a recogniser takes for one."
     )
     FUNCTION = "execute"
+    NOT_IDEMPOTENT = True  # two of these with like inputs draw two identities
     RETURN_TYPES = (CODES, "STRING")
     RETURN_NAMES = ("codes", "report")
     OUTPUT_TOOLTIPS = (

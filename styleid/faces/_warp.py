@@ -75,8 +75,10 @@ def _grid_sample(
     y = torch.arange(top, top + height, dtype=torch.float64)[:, None]
     axes = [x * affine[k, 0] + y * affine[k, 1] + affine[k, 2] for k in (0, 1)]  # each [height, width]
     grid = torch.stack([axes[k].mul_(2 / size[k]).sub_(1) for k in (0, 1)], dim=-1)  # [height, width, 2]
-    grid = grid.to(image.dtype).to(image.device)[None]
-    return F.grid_sample(image[None], grid, mode=mode, padding_mode=padding, align_corners=True)[0]
+    dtype = torch.promote_types(image.dtype, torch.float32)  # coordinates in half precision miss by pixels
+    grid = grid.to(dtype).to(image.device)[None]
+    out = F.grid_sample(image[None].to(dtype), grid, mode=mode, padding_mode=padding, align_corners=True)[0]
+    return out.to(image.dtype)
 
 
 def rectangle(points: np.ndarray, height: int, width: int, margin: int) -> tuple[int, int, int, int]:

@@ -77,8 +77,10 @@ def align_faces(images: torch.Tensor, faces: Sequence[Sequence[Face]], size: int
     faces: for each photograph its faces. Outside the photograph the picture is mirrored. Crops are antialiased when
     they shrink the face and bicubic when they enlarge it.
     """
-    if images.ndim != 4 or images.shape[-1] != 3:
-        raise InputError(f"Photographs must be [B, H, W, 3], found {list(images.shape)}.")
+    if images.ndim != 4 or images.shape[-1] != 3 or not images.is_floating_point():
+        raise InputError(
+            f"Photographs must be floats [B, H, W, 3] in 0..1, found {images.dtype} {list(images.shape)}."
+        )
     if len(faces) != len(images):
         raise InputError(f"{len(images)} photographs need as many lists of faces, found {len(faces)}.")
     if size < 8:

@@ -114,8 +114,8 @@ def choose_targets(
         progress: called with (faces done, faces in all).
 
     Raises:
-        InputError: no candidate, attributes that the family does not know, or a new face that is too near to one of
-            the book whatever the candidate.
+        InputError: no candidate, not one generator per face, attributes that the family does not know,
+            or a new face that is too near to one of the book whatever the candidate.
     """
     names = () if family.attributes is None else family.attributes.names
     unknown = [one.name for one in keep if one.name not in names]
@@ -123,6 +123,10 @@ def choose_targets(
         raise InputError(
             f"Choosing needs at least one candidate and attributes that these models know ({', '.join(names)}); "
             f"found {candidates} candidates, unknown: {', '.join(unknown) or 'none'}."
+        )
+    if not len(w_s) == len({id(one) for one in generators}) == len(generators) > 0:
+        raise InputError(
+            f"Choosing needs a random generator of its own for every face: {len(w_s)} faces, {len(generators)} generators."
         )
     reference = _reference(family)
     picks = []

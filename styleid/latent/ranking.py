@@ -88,12 +88,13 @@ def load_ranking(path: str | Path) -> Ranking:
             )
         layers, block = tuple(json.loads(head["layers"])), int(head["block"])
         provenance = MappingProxyType(json.loads(head["provenance"]))
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise WeightsError(
             f"This file is not a readable ranking ({type(error).__name__}). Fetch or rank it again."
         ) from error
-    if not bool(torch.isfinite(channel_scores).all()) or not all(
-        0 <= i < len(channel_scores) for i in layers
-    ):
-        raise WeightsError("This ranking holds NaN scores or layers that do not exist. Rank again.")
+    tables = window_scores.ndim == channel_scores.ndim == 2 and block >= 1
+    if not tables or not bool(torch.isfinite(channel_scores).all()):
+        raise WeightsError("This ranking holds NaN scores, or tables of another shape. Rank again.")
+    if not all(isinstance(i, int) and 0 <= i < len(channel_scores) for i in layers):
+        raise WeightsError("This ranking names layers that do not exist. Rank again.")
     return Ranking(layers, window_scores, channel_scores, block, provenance)

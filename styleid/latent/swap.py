@@ -30,7 +30,7 @@ def swap_layers(w_s: Tensor, w_t: Tensor, layers: Iterable[int], strength: float
         InputError: wrong shapes, layers outside the code, NaN or infinite codes, strength negative or not
             finite.
     """
-    _check_codes(w_s, w_t)
+    check_codes(w_s, w_t)
     chosen = _checked_layers(layers, w_s.shape[-2])
     mask = torch.zeros(w_s.shape[-2], 1, dtype=w_s.dtype, device=w_s.device)  # [L, 1]
     mask[chosen] = 1.0
@@ -53,7 +53,7 @@ def swap_channels(w_s: Tensor, w_t: Tensor, mask: Tensor, strength: float = 1.0)
     Raises:
         InputError: as :func:`swap_layers`, or a mask of another shape, kind or range.
     """
-    _check_codes(w_s, w_t)
+    check_codes(w_s, w_t)
     if not isinstance(mask, Tensor) or not (mask.dtype == torch.bool or mask.is_floating_point()):
         found = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
         raise InputError(f"A channel mask must be a bool or float tensor, found {found}.")
@@ -79,7 +79,7 @@ def _mix(w_s: Tensor, w_t: Tensor, weight: Tensor, strength: float) -> Tensor:
     return torch.lerp(w_s, w_t, (weight * strength).expand_as(w_s))
 
 
-def _check_codes(w_s: Tensor, w_t: Tensor) -> None:
+def check_codes(w_s: Tensor, w_t: Tensor) -> None:
     for name, code in (("source", w_s), ("target", w_t)):
         if not isinstance(code, Tensor) or not code.is_floating_point():
             found = code.dtype if isinstance(code, Tensor) else type(code).__name__

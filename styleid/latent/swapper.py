@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .swap import swap_channels
+from .swap import check_codes, swap_channels
 
 __all__ = ["swap_codes"]
 
@@ -25,6 +25,7 @@ def swap_codes(network: nn.Module, w_s: Tensor, w_r: Tensor, strength: float = 1
     Raises:
         InputError: codes of other shapes, NaN or infinite codes, a strength out of range.
     """
+    check_codes(w_s, w_r)
     weight = next(network.parameters())
     w_s, w_r = (w.to(weight) for w in (w_s, w_r.expand_as(w_s)))
     with torch.inference_mode():

@@ -58,7 +58,7 @@ class AttributeNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """`[N,hidden]`, of which the last linear layer makes the logits."""
-        if x.shape[-1] != self.input_size:
+        if x.shape[-2:] != (self.input_size, self.input_size):
             size = (self.input_size, self.input_size)
             x = F.interpolate(x, size=size, mode="bilinear", align_corners=False, antialias=True)
         return self.head[:-1](self.body(self.input_layer(x)))

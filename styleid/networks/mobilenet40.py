@@ -105,7 +105,7 @@ class MobileNet40(nn.Module):
         self.fc = nn.Linear(widths[-1], len(self.names))
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[-1] != self.input_size:
+        if x.shape[-2:] != (self.input_size, self.input_size):
             size = (self.input_size, self.input_size)
             x = F.interpolate(x, size=size, mode="bilinear", align_corners=False, antialias=True)
         y = self.features(x)[:, :, :7, :7].mean((2, 3))

@@ -90,7 +90,7 @@ class Encoder(nn.Module, ABC):
                 f"This encoder needs [N, {self.config.input_nc}, S, S], found {list(x.shape)}: give it 3 "
                 "channels of pictures, 6 of pictures beside their reconstructions, or one-hot label maps."
             )
-        if x.shape[-1] != self.input_size:
+        if x.shape[-2:] != (self.input_size, self.input_size):
             x = self._resize(x)
         if self.config.fold > 1:
             x = _folded(x, self.config.fold)

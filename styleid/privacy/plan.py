@@ -57,7 +57,7 @@ def assign(
 ) -> Tensor:
     """Which attributes each new face should show: bool [N, A], as few changes as a greedy choice finds.
 
-    Classes smaller than k are dissolved, smallest first: each member joins the class nearest to its confidences. The
+    Classes smaller than k or l are dissolved, smallest first: each member joins the class nearest to its confidences. The
     sensitive attribute then gets its share of the whole set within every class.
 
     Args:
@@ -78,14 +78,19 @@ def assign(
     everyone = torch.cat([confidences >= 0.5, stay])
     if join and len(stay):
         everyone[:free, :count] = _nearest(confidences, sorted(classes_of(stay, release)))
+    least = max(release.k, release.l)
+    dissolved = set()  # a class that only those who stay still show takes nobody back
     while True:
         classes = classes_of(everyone, release)
-        small = [key for key in classes if len(classes[key]) < release.k and min(classes[key]) < free]
-        if not small or len(classes) == 1:
+        small = [key for key in classes if len(classes[key]) < least and min(classes[key]) < free]
+        if not small:
             break
         smallest = min(small, key=lambda key: (len(classes[key]), key))
+        dissolved.add(smallest)
+        others = sorted(set(classes) - dissolved)
+        if not others:
+            break
         rows = [row for row in classes[smallest] if row < free]
-        others = [key for key in sorted(classes) if key != smallest]
         everyone[rows, :count] = _nearest(confidences[rows], others)
     if release.sensitive is not None:
         _spread(everyone, confidences[:, -1], release)

@@ -227,10 +227,11 @@ def _mixed(part: Examples, mask: Tensor) -> Tensor:
 
 def _losses(part: Examples, mask: Tensor, family: Family, margin: float) -> Losses:
     w_o = _mixed(part, mask)
-    images = family.generator.synthesis(w_o)  # [N, 3, S, S] in [-1, 1]
+    dtype = next(family.generator.parameters()).dtype
+    images = family.generator.synthesis(w_o.to(dtype)).float()  # [N, 3, S, S] in [-1, 1]
     own, net = family.recogniser, family.attributes
-    e_o = own.network(own.view(((images + 1) / 2).clamp(0, 1))).float()
-    a_o = None if net is None else net(resized(images.clamp(-1, 1), net.input_size)).float()
+    e_o = own.network(own.view(((images + 1) / 2).clamp(0, 1)).to(dtype)).float()
+    a_o = None if net is None else net(resized(images.clamp(-1, 1), net.input_size).to(dtype)).float()
     return swapper_losses(
         w_o, part.w_truth, e_o, part.e_truth, part.e_s, margin, a_o=a_o, a_s=None if net is None else part.a_s
     )

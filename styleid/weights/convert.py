@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import WeightsError
 from ._disk import alone, downloads, unwritable
-from ._records import Record, hash_of, write_record
+from ._records import Record, hash_of, read_record, write_record
 from .folders import store_folder
 from .licences import require_licences
 from .manifest import WeightsEntry
@@ -50,11 +50,26 @@ def convert(
     else:
         require_licences([entry], accept=accept)
     store, name = store_folder(), path.stem if entry is None else entry.name
+    if entry is None:
+        _refuse_to_replace(store, name, kind, path, digest)
     try:
         with alone(store, name):
             return _write(path, kind, name, digest) if entry is None else keep(entry, path, digest)
     except OSError as error:
         raise WeightsError(unwritable(store, error)) from error
+
+
+def _refuse_to_replace(store: Path, name: str, kind: str, original: Path, digest: str) -> None:
+    """Raise WeightsError where the store has a file of this name that was not made from the same original."""
+    from ..networks import KINDS
+
+    record = read_record(store, name)
+    same = record is not None and (record.source_sha256, record.kind) == (digest, kind)
+    if (store / f"{name}{OWN if kind in KINDS else original.suffix}").exists() and not same:
+        raise WeightsError(
+            f"There are other weights named {name!r} in {store}, which would be lost. Rename {original.name}, or remove "
+            "those first."
+        )
 
 
 def keep(entry: WeightsEntry, original: Path, digest: str) -> Path:

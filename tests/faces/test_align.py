@@ -180,3 +180,18 @@ def test_reprs_show_no_pixels() -> None:
     aligned = align_faces(smooth_photo(200, 200), [[face_at(100, 100)]], 32)
     assert "tensor" not in repr(aligned)
     assert "array" not in repr(aligned.faces[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_as_near_as_its_rounding(dtype: torch.dtype) -> None:
+    photo, faces = smooth_photo(600, 600), [[face_at(300, 300, scale=2.0, degrees=15)]]
+    exact = align_faces(photo, faces, 128)
+    half = align_faces(photo.to(dtype), faces, 128)
+    assert (half.crops.float() - exact.crops).abs().max() < 0.02
+    pasted = paste_faces(photo.to(dtype), half.crops, torch.ones(1, 128, 128, dtype=dtype), half)
+    assert bool(torch.isfinite(pasted).all())
+
+
+def test_bytes_are_refused() -> None:
+    with pytest.raises(InputError, match="floats"):
+        align_faces(torch.zeros(1, 64, 64, 3, dtype=torch.uint8), [[face_at(32, 32)]], 64)

@@ -29,7 +29,7 @@ def release_set(recipe: Recipe) -> None:
         "**High, for a set**: nobody stands out by what can be seen. Visible attributes of the new faces occur at least *k* "
         "times; what cannot be hidden in a crowd is withheld.\n\n"
         "Here the set is the faces of one photograph, cut out. **Your own set**: connect a batch of images of one size, for "
-        "example of *Load Image Set from Folder*. Aim for several times *k* images.",
+        "example of *Load Image Dataset from Folder* and then *Rebatch Images*. Aim for several times *k* images.",
         title="What this does",
     )
     models = recipe.add("StyleIDLoadModels", 0)

@@ -44,6 +44,12 @@ def generators(count, seed=5):
     return [derive_generator(seed, number) for number in range(count)]
 
 
+@pytest.mark.parametrize("given", [generators(2), generators(4), generators(1) * 3, []])
+def test_every_face_needs_its_own_generator(family, w_s, given):
+    with pytest.raises(InputError, match="generator of its own"):
+        choose_targets(family, w_s, given, swap, candidates=2)
+
+
 def test_the_best_of_n_has_the_best_score_of_all_n(family, w_s):
     chosen = choose_targets(family, w_s, generators(3), swap, candidates=6)
     assert chosen.codes.shape == w_s.shape

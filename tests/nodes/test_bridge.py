@@ -77,6 +77,21 @@ def test_the_memory_manager_brings_the_networks_of_a_family_before_every_node(no
     assert models.judge.network in set(networks) and models.generator in set(networks)
 
 
+def test_networks_that_comfyui_moves_still_allow_gradients(node, manager):
+    def moved(patchers, force_full_load):
+        for dtype in (torch.float64, torch.float32):
+            patchers[0].model.to(dtype)
+
+    sys.modules["comfy"].model_management.load_models_gpu = moved
+    with torch.inference_mode():  # as ComfyUI runs nodes
+        models, _ = node("StyleIDLoadModels")(family="embedded", device="auto")
+        (codes,) = node("StyleIDRandomIdentity")(models=models)
+        (crops,) = node("StyleIDDecodeWPlus")(models=models, codes=codes)
+        (refined,) = node("StyleIDEncodeToWPlus")(models=models, crops=crops, refine_steps=6)
+        (plain,) = node("StyleIDEncodeToWPlus")(models=models, crops=crops, refine_steps=0)
+    assert not torch.equal(refined.w_plus, plain.w_plus)
+
+
 def test_networks_on_the_cpu_by_choice_are_nobody_elses(node, manager):
     models, _ = node("StyleIDLoadModels")(family="embedded", device="cpu")
     node("StyleIDRandomIdentity")(models=models, count=1, truncation=0.7, new_each_run=True)

@@ -91,6 +91,9 @@ def test_workflows_hold_no_seed_and_have_thumbnails(path):
 def test_seeds_are_sockets_and_secret_draws_run_again(pack, kind):
     cls = pack.NODE_CLASS_MAPPINGS[kind]
     assert cls.INPUT_TYPES()["optional"]["seed"][1]["forceInput"] is True
+    assert (
+        cls.NOT_IDEMPOTENT
+    )  # else ComfyUI gives a second node with like inputs the first one's secret identity
     secret = cls.IS_CHANGED(new_each_run=True)
     assert secret != secret  # NaN: never equal to the last run
     assert cls.IS_CHANGED(new_each_run=False) == cls.IS_CHANGED(new_each_run=False)

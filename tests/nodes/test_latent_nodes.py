@@ -114,6 +114,13 @@ def test_a_channel_mask_is_an_ordinary_mask(node, tiny_family, codes):
     assert torch.equal(rest.w_plus[:, chosen], codes.w_plus[:, chosen])
 
 
+def test_every_face_can_have_a_mask_of_its_own(node, tiny_family, codes):
+    (target,) = node("StyleIDRandomIdentity")(models=tiny_family, count=len(codes))
+    masks = torch.rand(codes.w_plus.shape, generator=torch.Generator().manual_seed(1)) > 0.5
+    (swapped,) = node("StyleIDSwapChannels")(source=codes, target=target, channels=masks.float())
+    assert torch.equal(swapped.w_plus, torch.where(masks, target.w_plus, codes.w_plus))
+
+
 def test_a_mask_of_another_kind_is_refused(node, codes, errors):
     with pytest.raises(errors.InputError, match="Channel Mask"):
         node("StyleIDSwapChannels")(source=codes, target=codes, channels=torch.zeros(1, 64, 64))

@@ -29,6 +29,18 @@ def test_faces_that_stay_count_and_are_not_changed():
         assign(alone, TWO)
 
 
+def test_a_face_that_no_class_can_take_ends_the_search():
+    free = torch.tensor([[0.9]])
+    wanted = assign(free, Release(attributes=("Male",), k=3), rows("1", "0"))
+    assert wanted.tolist() == [[False]]  # two of three: what falls short is withheld afterwards
+
+
+def test_one_face_cannot_be_diverse():
+    confidences = torch.tensor([[0.9, 0.9], [0.8, 0.1], [0.1, 0.2]])
+    release = Release(attributes=("Male",), sensitive="Smiling", k=1, l=2)
+    assert achieved(assign(confidences, release), release).meets(release)
+
+
 def test_a_class_that_stays_gets_its_share_of_the_sensitive_attribute():
     stay = rows("11", "11", "01", "00")  # all who are Male smile
     free = torch.tensor([[0.9, 0.9], [0.8, 0.7]])

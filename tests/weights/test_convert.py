@@ -73,6 +73,19 @@ def test_an_unlisted_file_gets_its_own_name(store, brought) -> None:
         weights.convert(brought, "no-kind")
 
 
+def test_another_file_of_the_same_name_is_never_lost(store, brought, tmp_path) -> None:
+    kept = weights.convert(brought, "stylegan2")
+    assert weights.convert(brought, "stylegan2") == kept  # the same once more
+    before = kept.read_bytes()
+    other = tmp_path / "elsewhere" / brought.name
+    other.parent.mkdir()
+    other.write_bytes(brought.read_bytes() + b" ")
+    for file in (other, kept):
+        with pytest.raises(WeightsError, match="would be lost"):
+            weights.convert(file, "stylegan2")
+    assert kept.read_bytes() == before
+
+
 def test_terms_come_first(store, published, brought) -> None:
     with pytest.raises(WeightsError, match="non-commercial"):
         weights.convert(brought, "stylegan2", published)
