@@ -54,11 +54,12 @@ def finish_photograph(
 ) -> Finished:
     """Paste crops [N, S, S, 3] through masks [N, S, S] into one photograph [H, W, 3] and verify it.
 
+    Nobody may be recognised who is in the photograph, be it the one that the faces were found in or another.
     With `on_failure` "blur", faces that are still recognised, and faces that nobody replaced, are blurred, and the
     result is verified again; the blur gets stronger each time.
     """
     pasted = paste_faces(image[None], crops, masks, aligned) if len(aligned) else image[None]
-    also = unmarked(image, aligned, models)
+    also = others(image, aligned, models)
     check = verified(pasted, aligned, masks, also, models)
     nearest, missed = check.nearest, len(check.missed)
     if check.passed or on_failure != "blur":
@@ -88,11 +89,16 @@ def seen_in(image: Tensor, models: Family) -> list[Face]:
     return detect_faces(image, landmark_net=models.landmarks, detector=models.detector)
 
 
-def unmarked(image: Tensor, aligned: AlignedFaces, models: Family) -> Tensor:
-    """Crops [K, S, S, 3] of all faces that the detectors see in a source whose faces somebody marked: a mark may lie
-    beside its face, and what was cut out by it would then not be who must not be recognised."""
+def others(image: Tensor, aligned: AlignedFaces, models: Family) -> Tensor:
+    """Crops [K, S, S, 3] of whoever may be in a photograph beside the faces as they were cut out: where somebody marked
+    them, a mark may lie beside its face; where the photograph is not the one they were cut from, it shows other people."""
+    if not len(aligned):
+        return aligned.crops
     marked = any(face.detector == "boxes" for face in aligned.faces)
-    return align_faces(image[None], [seen_in(image, models) if marked else []], aligned.size).crops
+    here = align_faces(image[None], [aligned.faces], aligned.size).crops
+    changed = not torch.equal(here, aligned.crops.to(here))
+    seen = align_faces(image[None], [seen_in(image, models) if marked or changed else []], aligned.size).crops
+    return torch.cat([here, seen]) if changed else seen
 
 
 def verified(

@@ -70,14 +70,15 @@ def face_lines(face: FaceReport) -> list[str]:
 
 
 def smallest_distance(results: Sequence[ImageResult]) -> float:
-    """The judge's smallest distance over all anonymised faces; 0 when no face was anonymised."""
-    distances = [
-        face.distances[face.judge]["after"]
-        for result in results
-        for face in result.faces
-        if face.distances and face.outcome != BLURRED
-    ]
-    known = [distance for distance in distances if distance is not None]
+    """The judge's smallest distance of any new face to its own source or another one; 0 when no face was anonymised, or
+    one that was not measured was let through."""
+    faces = [face for result in results for face in result.faces if face.outcome != BLURRED]
+    return min((_smallest(face) for face in faces), default=0.0)
+
+
+def _smallest(face: FaceReport) -> float:
+    values = face.distances.get(face.judge, {})
+    known = [values[name] for name in ("after", "nearest") if values.get(name) is not None]
     return min(known, default=0.0)
 
 

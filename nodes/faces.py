@@ -114,7 +114,7 @@ class StyleIDPasteFacesBack:
         "The photographs with the new faces. Pixels outside the face areas are exactly the original's.",
         "White where a pixel differs from the original.",
         "One line per face: judge, distance, threshold, outcome.",
-        "True when every face moved beyond the judge's threshold without being blurred.",
+        "True when there are faces, and every one moved beyond the judge's threshold without being blurred.",
     )
 
     @classmethod
@@ -180,7 +180,7 @@ class StyleIDPasteFacesBack:
             output,
             changed_pixels(images, output),
             report,
-            all(photograph.hidden for photograph in finished),
+            any(one.outcomes for one in finished) and all(one.hidden for one in finished),
         )
 
     @staticmethod

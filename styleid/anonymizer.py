@@ -125,8 +125,9 @@ class Anonymizer:
 
         Args:
             images: a PIL image, a numpy array or a torch tensor, [H, W], [H, W, C] or a batch [B, H, W, C]
-                with 1, 3 or 4 channels last, uint8, uint16 or floats in 0..1; or a list of single pictures.
-                Alpha is kept. PIL images of other modes (CMYK, palette, ...) come back as RGB.
+                with 1 to 4 channels last, uint8, uint16 or floats in 0..1; or a list of single pictures. Alpha, the last
+                of 2 or 4 channels, is kept; a face in it blocks its picture. PIL images of other modes (CMYK,
+                palette, ...) come back as RGB.
             progress: called with (steps done, steps in all); an exception that it raises cancels the run.
             boxes: per picture, the faces (x0, y0, x1, y1) in pixels instead of the detector's. The finished
                 picture is still searched with the detector, and a face seen there is handled as well.

@@ -198,6 +198,7 @@ def _anonymize(args: argparse.Namespace) -> int:
         resume=args.resume,
         max_pixels=MAX_PIXELS if args.max_pixels is None else args.max_pixels,
         boxes={} if args.boxes is None else read_boxes(args.boxes, args.source),
+        leave_out=[path for path in (args.boxes, args.identities, args.ranking, args.swapper) if path],
         settings={
             **{
                 name: getattr(args, name)
@@ -269,6 +270,10 @@ def _kept_identities(args: argparse.Namespace) -> AbstractContextManager[None]:
     from .datasets.identities import kept_identities
     from .privacy import make_goal
 
+    if args.target.resolve() in args.identities.resolve().parents:
+        raise InputError(
+            "The identities are as secret as the originals: keep them elsewhere than among the outputs."
+        )
     goal = make_goal(_loaded(args), distance=args.distance, far=args.far, recognisers=tuple(args.recogniser))
     args.book, keep = kept_identities(args.identities, goal.judge)
     return keep

@@ -86,7 +86,7 @@ def as_numpy(picture, dtype):
 
 
 TYPES = [(dtype, 3) for dtype in ("uint8", "uint16", "float16", "float32", "float64")]
-TYPES += [("uint8", channels) for channels in (0, 1, 4)] + [("uint16", 0), ("float32", 4)]
+TYPES += [("uint8", channels) for channels in (0, 1, 2, 4)] + [("uint16", 0), ("float32", 4)]
 
 
 @pytest.mark.parametrize(("dtype", "channels"), TYPES)
@@ -95,8 +95,10 @@ def test_output_has_the_type_of_the_input_and_its_exact_background(
     anonymizer, photograph, dtype, channels, kind
 ):
     picture = as_numpy(photograph(), dtype)
-    picture = np.concatenate([picture, picture[..., :1]], -1)
-    picture = np.ascontiguousarray(picture[..., 0] if channels == 0 else picture[..., :channels])
+    alpha = np.ones_like(picture[..., :1])
+    colours = picture[..., : 3 if channels > 2 else 1]
+    picture = np.concatenate([colours, alpha], -1) if channels in (2, 4) else colours
+    picture = np.ascontiguousarray(picture[..., 0] if channels == 0 else picture)
     given = torch.from_numpy(picture) if kind == "torch" else picture
     keep = picture.copy()
     (result,) = anonymizer(seed=1)(given)
@@ -106,8 +108,8 @@ def test_output_has_the_type_of_the_input_and_its_exact_background(
     assert np.array_equal(output[~result.changed], keep[~result.changed])
     assert not np.array_equal(output[result.changed], keep[result.changed])
     assert np.array_equal(np.asarray(given), keep), "the input was written to"
-    if channels == 4:
-        assert np.array_equal(output[..., 3], keep[..., 3])
+    if channels in (2, 4):
+        assert np.array_equal(output[..., -1], keep[..., -1])
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_batches_and_lists_keep_their_order(anonymizer, photograph):
         torch.full((64, 64, 3), torch.nan),
         torch.zeros(64, 64, 3, dtype=torch.int32),
         np.zeros((0, 4, 3), np.uint8),
-        np.zeros((4, 4, 2), np.uint8),
+        np.zeros((4, 4, 5), np.uint8),
         [[1, 2, 3]],
         Image.new("F", (8, 8)),
     ],

@@ -121,6 +121,7 @@ def test_what_cannot_be_meant_is_exit_code_2(tmp_path, folder, stand_in, capsys)
         ((source, tmp_path / "out", "--boxes", boxes), "left top"),
         ((source, tmp_path / "out", "--boxes", source / "1.png"), "JSON"),
         ((source, tmp_path / "out", "--max-pixels", 0), "positive"),
+        ((source, tmp_path / "out", "--identities", tmp_path / "out/book.safetensors"), "as secret as"),
     ):
         assert _run("anonymize", *arguments) == 2
         out, err = capsys.readouterr()

@@ -181,6 +181,20 @@ def test_a_detector_that_fails_on_the_output_blocks(anonymizer, photograph, face
     assert_withheld(anonymizer(detect=second_time, on_failure="blur")(photograph())[0])
 
 
+@pytest.mark.parametrize("on_failure", ["block", "blur", "pass"])
+def test_a_face_that_only_transparency_shows_blocks(anonymizer, photograph, faces, on_failure):
+    drawn = torch.linspace(0.92, 1, 240).expand(160, 240)  # faint: it is looked at with all its contrast
+
+    def sees(picture):
+        steps = picture[0, :, 0]
+        return faces if steps[0] == 0 and steps[-1] == 1 and bool((steps.diff() > 0).all()) else []
+
+    picture = torch.cat([photograph(160, 240), drawn[..., None]], -1)
+    assert_withheld(anonymizer(detect=sees, on_failure=on_failure)(picture)[0], faces=0)
+    picture[..., 3] = 1
+    assert anonymizer(detect=sees)(picture)[0].outcome == "no_face"
+
+
 def test_no_face_is_its_own_outcome_without_output(anonymizer, photograph):
     for on_failure in ("block", "blur", "pass"):
         (result,) = anonymizer(detect=lambda picture: [], on_failure=on_failure)(photograph())

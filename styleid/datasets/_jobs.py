@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,11 @@ class Job:
     number: int = 0
 
 
-def plan_jobs(source: Path, target: Path, report: Path | None) -> tuple[list[Job], Path | None]:
-    """All files to do, in a stable order, and the report's place. Raises InputError before anything is written."""
+def plan_jobs(
+    source: Path, target: Path, report: Path | None, leave_out: Sequence[Path] = ()
+) -> tuple[list[Job], Path | None]:
+    """All files to do but those to `leave_out`, in a stable order, and the report's place. Raises InputError before
+    anything is written."""
     if report is not None and report.suffix.lower() != ".json":
         raise InputError(f"The report is a .json file, found {report.name!r}.")
     if not source.exists():
@@ -38,8 +42,7 @@ def plan_jobs(source: Path, target: Path, report: Path | None) -> tuple[list[Job
         if same_file(source, target) or target.resolve() in source.resolve().parents:
             raise InputError("The output folder holds the input. Name a folder below it or elsewhere.")
         report = target / "report.json" if report is None else report
-        leave_out = (target, report, partial_of(report))
-        found = enumerate(walk(source, leave_out))
+        found = enumerate(walk(source, (target, report, partial_of(report), *leave_out)))
         return [_job(one, source, target, number) for number, one in found], report
     if target.is_dir() or not target.suffix:
         target = target / source.name

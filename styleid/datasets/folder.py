@@ -44,6 +44,7 @@ class RunOptions:
             inputs and boxes have changed. What else that run wrote is replaced.
         max_pixels: larger pictures are refused.
         boxes: faces (x0, y0, x1, y1) in pixels of the upright picture, by the picture's path below the input folder.
+        leave_out: files that may lie among the pictures and are none, as the one that the boxes were read from.
         settings: what the report says about the run; a resumed run must have the same.
     """
 
@@ -52,6 +53,7 @@ class RunOptions:
     resume: bool = False
     max_pixels: int = MAX_PIXELS
     boxes: Mapping[str, Sequence[Box]] = field(default_factory=dict, repr=False)
+    leave_out: Sequence[Path] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -124,7 +126,8 @@ class Run:
     ) -> Self:
         """Arguments and errors as :func:`run_files`."""
         options = options or RunOptions()
-        jobs, report = plan_jobs(Path(source), Path(target), None if report is None else Path(report))
+        report = None if report is None else Path(report)
+        jobs, report = plan_jobs(Path(source), Path(target), report, options.leave_out)
         unknown = sorted(set(options.boxes) - {job.name for job in jobs})
         if unknown:
             raise InputError(
@@ -144,6 +147,12 @@ class Run:
             _progress=progress or (lambda done, total: None),
             _on_file=on_file or (lambda entry: None),
         )
+
+    @property
+    def orphans(self) -> tuple[str, ...]:
+        """Pictures whose output an earlier run left, and that are no longer in the input."""
+        names = {job.name for job in self.jobs}
+        return tuple(source for source, _ in self._journal.outputs() if source not in names)
 
     def __enter__(self) -> Self:
         self._journal.__enter__()
@@ -222,6 +231,8 @@ class Run:
         digest = self._digest(job)
         try:
             self._remove(job, _CUT_OFF)  # what an earlier run left
+            if self.options.overwrite:
+                self._make_way(job, _likely_target(job))
             photo = read_photo(job.source, max_pixels=self.options.max_pixels)
             return self._anonymised(job, photo, anonymize, tick).changed(digest=digest)
         except StyleIDError as error:
@@ -232,21 +243,25 @@ class Run:
                 job.name, "failed", reason=f"an unexpected {type(error).__name__}; nothing was written"
             )
 
+    def _make_way(self, job: Job, target: Path) -> None:
+        """What is to be replaced goes first: should the picture fail or be withheld now, nothing of it may stay."""
+        self._places.check(target, job.name)
+        if target.exists():
+            if not self.options.overwrite:  # before the work, not after it as `write_photo` would
+                raise ImageError(
+                    "The output exists already. Use --overwrite, or --resume to go on with an earlier run."
+                )
+            target.unlink()
+
     def _anonymised(
         self, job: Job, photo: Photograph, anonymize: Anonymize, tick: Callable[[int, int], None]
     ) -> FileReport:
         options = self.options
         target, format = _written_as(job, photo)
-        self._places.check(target, job.name)
-        if target.exists():
-            if not options.overwrite:  # before the work, not after it as `write_photo` would
-                raise ImageError(
-                    "The output exists already. Use --overwrite, or --resume to go on with an earlier run."
-                )
-            target.unlink()  # should this picture be withheld now, nothing of it may stay
+        self._make_way(job, target)
         boxes = options.boxes.get(job.name) or None  # an empty list leaves it to the detector
         extra = {} if boxes is None else {"boxes": [boxes]}
-        result = anonymize([photo.values], tick, **extra)[0]
+        result = anonymize([_with_alpha(photo)], tick, **extra)[0]
         entry = FileReport(
             job.name,
             result.outcome,
@@ -256,13 +271,9 @@ class Run:
             faces=_faces(result),
         )
         if result.output is not None and result.outcome in _WRITTEN:
-            photo = photo.with_values(np.asarray(result.output))
+            photo = photo.with_values(np.asarray(result.output)[..., : photo.values.shape[2]])
         elif result.outcome != "no_face" or options.no_face != "copy":
             return entry
-        if _alpha_shows_a_face(photo, anonymize):
-            return entry.changed(
-                outcome="blocked", reason="its transparency shows a face, which cannot be replaced"
-            )
         _make_folder(target.parent)
         output = target.relative_to(job.root).as_posix()
         # Should the run end before the picture's entry, this one says whose the file is.
@@ -292,6 +303,15 @@ def _written_as(job: Job, photo: Photograph) -> tuple[Path, str]:
     return job.target, photo.format
 
 
+def _likely_target(job: Job) -> Path:
+    """The same, before it is known what the input holds."""
+    return (
+        _as_png(job.target)
+        if job.source.suffix.lower() == job.target.suffix.lower() == ".gif"
+        else job.target
+    )
+
+
 def _as_png(path: Path) -> Path:
     return path.with_name(path.name + ".png")
 
@@ -308,9 +328,10 @@ def _faces(result: Any) -> tuple[Mapping[str, Any], ...]:
     return tuple(MappingProxyType(face.to_dict()) for face in result.faces)
 
 
-def _alpha_shows_a_face(photo: Photograph, anonymize: Anonymize) -> bool:
-    """Transparency can draw a picture by itself, which nobody replaces."""
-    alpha = photo.alpha
-    if alpha is None or alpha.min() == alpha.max():
-        return False
-    return anonymize([alpha])[0].outcome != "no_face"
+def _with_alpha(photo: Photograph) -> np.ndarray:
+    """[H, W, C], alpha last where there is one: transparency can draw a face as well."""
+    return (
+        photo.values
+        if photo.alpha is None
+        else np.concatenate([photo.values, photo.alpha[..., None]], axis=2)
+    )

@@ -131,13 +131,18 @@ def release_folder(
     """
     anonymizer.attribute_columns(release.names)
     run = Run.plan(source, target, report=report, options=options, progress=progress, on_file=on_file)
+    if run.orphans:
+        raise InputError(
+            f"{len(run.orphans)} picture(s) of the earlier run are no longer in the input, though their outputs are part of "
+            "the set. Put them back, or start again in an empty folder."
+        )
     done: set[int] = set()
 
     def make(number: int, asked: Wishes) -> Tensor | None:
         job = run.jobs[number]
 
         def anonymize(images: Sequence[Any], progress: Any = None, *, boxes: Any = None) -> Result:
-            return anonymizer(images, progress, boxes=boxes, wanted=[asked] * len(images))
+            return _reticent(anonymizer(images, progress, boxes=boxes, wanted=[asked] * len(images)))
 
         entry = run.again(job, anonymize) if number in done else run.do(job, anonymize)
         done.add(number)
@@ -252,6 +257,24 @@ def _shown(faces: Attributes, seen: Tensor, release: Release) -> Tensor | None:
     if seen.shape != reported.shape or not bool(seen.isfinite().all()):
         return None
     return reported if torch.equal(seen >= 0.5, reported) else None
+
+
+def _reticent(results: Result) -> Result:
+    """Without what the sources show: the report stands beside the pictures, and would give away what the set hides."""
+    return Result(
+        tuple(
+            replace(
+                one,
+                faces=tuple(
+                    replace(
+                        face, attributes={name: {"after": v["after"]} for name, v in face.attributes.items()}
+                    )
+                    for face in one.faces
+                ),
+            )
+            for one in results
+        )
+    )
 
 
 def _withheld(result: ImageResult) -> ImageResult:

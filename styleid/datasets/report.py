@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self, TextIO
+
+from filelock import FileLock, Timeout
 
 from ..errors import InputError
 from .files import write_atomically
@@ -85,23 +89,30 @@ class Journal:
     """Entries of a run, appended to ``<report>.partial`` one line each and turned into the report when it ends.
 
     A run without report keeps only its outcomes. Of two entries of a file the later counts. ``resume`` reads what an
-    earlier run left, and raises InputError when that run had other settings.
+    earlier run left, and raises InputError when that run had other settings. Nothing but a report of an earlier run is
+    replaced, and of two runs with one report the second raises InputError before it writes anything.
     """
 
     def __init__(self, report: Path | None, *, settings: Mapping[str, Any], resume: bool) -> None:
         self._report, self._settings = report, dict(settings)
         self._partial = None if report is None else partial_of(report)
+        if report is not None and report.exists() and not _is_report(report):
+            raise InputError(
+                f"{report.name} is there already and is no report of an earlier run. Name another file."
+            )
         self._earlier = self._read_earlier() if resume else {}
         self._outcomes: dict[str, tuple[str, bool]] = {}  # by source, and whether there is an output
         self._places: dict[str, int] = {}  # in the file, by source
         self._kept: dict[str, FileReport] = {}  # where there is no file
         self._head: dict[str, Any] = {}
         self._file: TextIO | None = None
+        self._lock: FileLock | None = None
         self._closed = False
 
     def __enter__(self) -> Self:
         if self._partial is not None:
             self._partial.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(self._partial)
             head = {"version": VERSION, "settings": self._settings}
             lines = [head, *self._earlier.values()]  # if this run is interrupted as well
             write_atomically(self._partial, "".join(json.dumps(line) + "\n" for line in lines).encode())
@@ -109,8 +120,14 @@ class Journal:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if not self._closed:
-            self._finish(complete=False)
+        try:
+            if not self._closed:
+                self._finish(complete=False)
+        finally:
+            if self._lock is not None:
+                with suppress(OSError):  # where a file in use stays, its release deletes it
+                    Path(self._lock.lock_file).unlink()
+                self._lock.release()
 
     def finished(self, source: str, folder: Path, digest: str | None) -> FileReport | None:
         """The entry of an earlier run whose input is the same, and whose output is still there, unchanged in size."""
@@ -224,6 +241,24 @@ class Journal:
 def partial_of(report: Path) -> Path:
     """Where the entries are while the run goes on."""
     return report.with_name(report.name + ".partial")
+
+
+def _lock(partial: Path) -> FileLock:
+    """Held by the one run that writes this report."""
+    lock = FileLock(partial.with_name(f".{partial.name}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(
+            "Another run is writing here. Wait for its end, or name another output folder."
+        ) from error
+    return lock
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a file begins as `Journal` writes it."""
+    with path.open("rb") as file:
+        return re.match(rb'\{\s*"version":', file.read(64)) is not None
 
 
 def _entries(partial: Path) -> Iterator[dict[str, Any]]:

@@ -54,6 +54,15 @@ class Photo:
         return colour.expand(-1, -1, 3).contiguous()
 
     @property
+    def alpha(self) -> Tensor | None:
+        """What transparency draws, float32 [H, W, 3], its least value at 0 and its greatest at 1; None if nothing."""
+        if self.values.dim() == 2 or self.values.shape[-1] % 2:
+            return None
+        alpha = self.values[..., -1:].cpu().to(torch.float32)
+        low, high = torch.aminmax(alpha)
+        return None if low == high else ((alpha - low) / (high - low)).expand(-1, -1, 3).contiguous()
+
+    @property
     def grey(self) -> bool:
         return self.values.dim() == 2 or self.values.shape[-1] < 3
 
@@ -126,9 +135,9 @@ def _check(picture: Any, position: int) -> None:
             f"{where} is no PIL image, numpy array or torch tensor, but {type(picture).__name__}."
         )
     shape = tuple(picture.shape)
-    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)) or 0 in shape:
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 2, 3, 4)) or 0 in shape:
         raise InputError(
-            f"{where} must be [H, W], or [H, W, C] with 1, 3 or 4 channels last, found {list(shape)}."
+            f"{where} must be [H, W], or [H, W, C] with 1 to 4 channels last, found {list(shape)}."
         )
     kind = str(picture.dtype).removeprefix("torch.")
     if kind not in ("uint8", "uint16", "float16", "bfloat16", "float32", "float64"):

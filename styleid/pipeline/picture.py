@@ -91,6 +91,9 @@ def run_photo(
     run = _Run(photo, settings, None if settings.seed is None else photo.digest(), wanted)
     pixels = photo.pixels
     try:
+        alpha = photo.alpha
+        if alpha is not None and settings.detect(alpha, None):
+            return withheld((), settings, "its transparency shows a face, which cannot be replaced")
         faces = list(settings.detect(pixels, boxes))
     except Exception as error:  # not being able to look is not the same as seeing nobody
         return _stopped(run, guarded_reason("looking for faces", error))

@@ -151,5 +151,5 @@ class Prober:
 def guarded_reason(step: str, error: Exception) -> str:
     """A reason for the report: our own messages hold no secrets, those of others are not repeated."""
     detail = str(error) if isinstance(error, StyleIDError) else type(error).__name__
-    log.warning("A face is withheld: %s failed (%s).", step, type(error).__name__)
+    log.warning("%s failed for a face (%s).", step, type(error).__name__)
     return f"{step} failed: {detail}"

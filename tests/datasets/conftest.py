@@ -97,9 +97,7 @@ class Inverter:
         for picture in pictures:
             self.seen.append(picture)
             self.boxes.append(boxes)
-            outcome = self.outcomes.get(
-                int(picture.flat[0]), "anonymised" if picture.ndim == 3 else "no_face"
-            )
+            outcome = self.outcomes.get(int(picture.flat[0]), "anonymised")
             if isinstance(outcome, BaseException):
                 raise outcome
             if progress is not None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from styleid.datasets import RunOptions, read_photo, run_files
+from styleid.datasets.folder import Run
 from styleid.errors import InputError
 
 
@@ -102,13 +103,43 @@ def test_existing_outputs_are_kept_unless_asked(tmp_path, album, inverter):
     }
 
 
-def test_what_is_withheld_now_leaves_no_output_of_before(tmp_path, album, inverter):
+@pytest.mark.parametrize("fault", ["blocked", "too large", "damaged"])
+def test_what_is_withheld_now_leaves_no_output_of_before(tmp_path, album, inverter, fault):
     source, out = album({"a.png": 1}), tmp_path / "out"
+    Image.new("P", (12, 10)).save(source / "b.gif")
     run_files(source, out, inverter())
-    assert run_files(source, out, inverter({1: "blocked"}), options=RunOptions(overwrite=True)).counts == {
-        "blocked": 1
-    }
-    assert not (out / "a.png").exists()
+    for path in source.iterdir() if fault == "damaged" else ():
+        path.write_bytes(path.read_bytes()[:20])
+    options = RunOptions(overwrite=True, max_pixels=5 if fault == "too large" else 200)
+    stand_in = inverter({0: "blocked", 1: "blocked"})
+    assert run_files(source, out, stand_in, options=options).written == 0
+    assert [path.name for path in out.iterdir()] == ["report.json"]
+
+
+def test_of_two_runs_into_one_folder_the_second_is_refused(tmp_path, album, inverter):
+    one, other, out = album({"a.png": 1}), album({"b.png": 1}, "other"), tmp_path / "out"
+    with Run.plan(one, out) as run:
+        with pytest.raises(InputError, match="Another run"):
+            run_files(other, out, inverter())
+        run.do(run.jobs[0], inverter())
+        assert run.close().fine
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "report.json"]
+    assert _report(out / "report.json")[1].keys() == {"a.png"}
+    assert run_files(other, out, inverter()).fine
+
+
+def test_a_report_replaces_reports_only(tmp_path, album, inverter):
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text('{"a.png": []}')
+    with pytest.raises(InputError, match="no report of an earlier run"):
+        run_files(album({"a.png": 1}), tmp_path / "out", inverter(), report=boxes)
+    assert boxes.read_text() == '{"a.png": []}'
+
+
+def test_files_of_ones_own_among_the_pictures_are_left_out(tmp_path, album, inverter):
+    source = album({"a.png": 1, "boxes.json": b"{}"})
+    options = RunOptions(leave_out=[source / "boxes.json"])
+    assert run_files(source, tmp_path / "out", inverter(), options=options).counts == {"anonymised": 1}
 
 
 def test_output_inside_the_input_is_not_read(tmp_path, album, inverter):
@@ -173,17 +204,17 @@ def test_contents_and_names_that_differ(tmp_path, album, inverter):
     assert read_photo(tmp_path / "out/b.gif.png").format == "PNG"
 
 
-def test_a_face_drawn_by_transparency_blocks_the_picture(tmp_path, album, inverter):
-    source = album({})
-    source.mkdir()
-    picture = np.full((10, 12, 4), 50, np.uint8)
-    picture[..., 3] = np.arange(12)
-    picture[0, 0, 3] = 77
-    Image.fromarray(picture).save(source / "a.png")
-    assert run_files(source, tmp_path / "a", inverter()).fine
-    stand_in = inverter({77: "anonymised"})  # a face in the alpha channel, which begins with 77
-    assert run_files(source, tmp_path / "b", stand_in).counts == {"blocked": 1}
-    assert not (tmp_path / "b/a.png").exists()
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_transparency_is_looked_at_and_kept(tmp_path, inverter, mode):
+    picture, stand_in = Image.new(mode, (12, 10)), inverter()
+    picture.putalpha(Image.linear_gradient("L").resize((12, 10)))
+    picture.save(tmp_path / "a.png")
+    assert run_files(tmp_path / "a.png", tmp_path / "b.png", stand_in).fine
+    alpha = np.asarray(picture)[..., -1]
+    assert np.array_equal(stand_in.seen[0][..., -1], alpha)
+    output = Image.open(tmp_path / "b.png")
+    assert output.mode == mode
+    assert np.array_equal(np.asarray(output)[..., -1], alpha)
 
 
 def test_boxes_reach_their_picture(tmp_path, album, inverter):

@@ -63,6 +63,8 @@ def test_a_folder_gives_the_same_pictures_as_the_list(anonymizer, pictures, tmp_
     plain = json.loads((target / "report.json").read_text())
     assert plain["release"]["after"]["k"] == report.after.k and plain["summary"] == dict(summary.counts)
     entries = {entry["source"]: entry for entry in plain["pictures"]}
+    told = [face["attributes"] for entry in plain["pictures"] for face in entry["faces"]]
+    assert told and {key for each in told for values in each.values() for key in values} == {"after"}
     for number, result in enumerate(results):
         path = target / f"{number}.png"
         assert path.exists() == (result.output is not None)
@@ -158,6 +160,16 @@ def test_a_resumed_run_that_ends_early_leaves_nothing_of_the_earlier_one(
     with pytest.raises(KeyboardInterrupt):
         release_folder(source, target, anonymizer, RELEASE, options=RunOptions(resume=True))
     assert not list(target.glob("*.png"))
+
+
+def test_a_set_is_not_gone_on_with_when_pictures_are_gone(anonymizer, pictures, tmp_path):
+    source, target = _album(tmp_path / "in", pictures[:3]), tmp_path / "out"
+    release_folder(source, target, anonymizer, RELEASE)
+    (source / "0.png").unlink()
+    before = sorted(path.name for path in target.iterdir())
+    with pytest.raises(InputError, match="no longer in the input"):
+        release_folder(source, target, anonymizer, RELEASE, options=RunOptions(resume=True))
+    assert sorted(path.name for path in target.iterdir()) == before
 
 
 def test_what_is_seen_in_the_output_and_what_is_reported_must_agree(anonymizer, pictures, monkeypatch):

@@ -169,7 +169,7 @@ def test_photographs_without_faces_come_out_as_they_are(
     images, changed, report, hidden = paste(node, tiny_family, photographs, nobody)
     assert torch.equal(images, photographs)
     assert changed.sum() == 0
-    assert hidden
+    assert not hidden  # nobody was found, and that is no success
     assert "no face was found" in report
     sees([face_at(120, 80)], [])
     images, _, _, hidden = paste(node, tiny_family, photographs, nobody)
@@ -194,6 +194,27 @@ def test_the_judge_compares_with_everybody_who_is_seen(
     sees([face_at(60, 70), face_at(120, 80)])
     paste(node, tiny_family, photographs[:1], aligned)
     assert judged == ([(1, 3)] if marked else [(2, 2)])
+
+
+def test_in_another_photograph_its_own_people_must_not_be_recognised(
+    node, tiny_family, photographs, modules, sees, face_at, monkeypatch
+):
+    """Of the photograph pasted into, the same places and whoever is seen count, beside the faces that were cut out."""
+    compared = []
+
+    def verify(picture, faces, masks, *, sources, **_):
+        compared.append(sources)
+        return modules("styleid.privacy").Verification((1.9,) * len(faces), (True,) * len(faces), ())
+
+    monkeypatch.setattr(modules("nodes._finish"), "verify_faces", verify)
+    align, faces = modules("styleid.faces").align_faces, [face_at(*AT[0])]
+    aligned = align(photographs[:1], [faces], 64)
+    paste(node, tiny_family, photographs[:1], aligned)
+    sees([face_at(120, 80)])
+    paste(node, tiny_family, photographs[1:], aligned)
+    assert [len(sources) for sources in compared] == [1, 3]
+    there = tiny_family.judge.embed(align(photographs[1:], [[*faces, face_at(120, 80)]], 64).crops)
+    torch.testing.assert_close(compared[1][1:], there)
 
 
 def test_parse_region_blend(node, tiny_family, aligned):
