@@ -119,11 +119,8 @@ def resize_crops(crops: Tensor, size: int) -> Tensor:
 
 def check_ranking(ranking: Ranking, models: Family) -> None:
     """A ranking belongs to the models it was measured on."""
-    if ranking.num_layers != models.generator.num_layers:
-        raise InputError(
-            f"ranking: these models have {models.generator.num_layers} layers, the ranking is of {ranking.num_layers}. "
-            "Rank with the same models."
-        )
+    if differs := ranking.mismatch(models.generator):
+        raise InputError(f"The ranking {differs}. Rank with the same models.")
 
 
 def with_ranking(models: Family, ranking: Ranking | None) -> Family:
