@@ -120,6 +120,12 @@ def test_no_two_faces_get_one_identity(family, w_s):
     assert len(book) == 6
 
 
+def test_choosing_tells_its_progress_by_candidate(family, w_s):
+    steps = []
+    choose_targets(family, w_s, generators(3), swap, candidates=10, progress=lambda *step: steps.append(step))
+    assert steps == [(done, 30) for done in (8, 10, 18, 20, 28, 30)]
+
+
 def test_nothing_is_chosen_when_every_candidate_collides(family, w_s):
     book = IdentityBook(1.999)
     book.add(family.recogniser.embed(family.decode(w_s)))
