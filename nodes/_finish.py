@@ -20,7 +20,7 @@ BLURRED_DISK = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Finished:
     """One photograph: the pixels, and per face its outcome and nearest distance to any original face."""
 

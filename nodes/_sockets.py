@@ -84,17 +84,19 @@ def square_crops(crops: Tensor, what: str = "crops") -> Tensor:
     return crops
 
 
-def match_count(values: Tensor, count: int, what: str) -> Tensor:
-    """One value for every face: a batch of `count`, or a single one that is repeated."""
+def match_count(values: Tensor, count: int, what: str, each: str = "face") -> Tensor:
+    """One value for every face (or whatever `each` is): a batch of `count`, or a single one that is repeated."""
     if len(values) == count:
         return values
     if len(values) == 1:
         return values.expand(count, *values.shape[1:])
-    raise InputError(f"{what}: expected {count} (one per face) or 1, found a batch of {len(values)}.")
+    raise InputError(f"{what}: expected {count} (one per {each}) or 1, found a batch of {len(values)}.")
 
 
-def fit_mask(mask: Tensor, height: int, width: int, count: int, what: str = "mask") -> Tensor:
-    """ComfyUI MASK of any size -> [count, height, width] in 0..1."""
+def fit_mask(
+    mask: Tensor, height: int, width: int, count: int, what: str = "mask", each: str = "face"
+) -> Tensor:
+    """ComfyUI MASK of any size -> [count, height, width] in 0..1, one for `each`."""
     mask = mask.float()
     if mask.ndim == 2:
         mask = mask[None]
@@ -104,7 +106,7 @@ def fit_mask(mask: Tensor, height: int, width: int, count: int, what: str = "mas
         )
     if mask.shape[1:] != (height, width):
         mask = F.interpolate(mask[:, None], size=(height, width), mode="bilinear", align_corners=False)[:, 0]
-    return match_count(mask.clamp(0, 1), count, what)
+    return match_count(mask.clamp(0, 1), count, what, each)
 
 
 def resize_crops(crops: Tensor, size: int) -> Tensor:
@@ -119,11 +121,8 @@ def resize_crops(crops: Tensor, size: int) -> Tensor:
 
 def check_ranking(ranking: Ranking, models: Family) -> None:
     """A ranking belongs to the models it was measured on."""
-    if ranking.num_layers != models.generator.num_layers:
-        raise InputError(
-            f"ranking: these models have {models.generator.num_layers} layers, the ranking is of {ranking.num_layers}. "
-            "Rank with the same models."
-        )
+    if differs := ranking.mismatch(models.generator):
+        raise InputError(f"The ranking {differs}. Rank with the same models.")
 
 
 def with_ranking(models: Family, ranking: Ranking | None) -> Family:

@@ -205,7 +205,7 @@ def boxes_of(marked: Tensor, images: Tensor) -> list[list[tuple[float, float, fl
     """The rectangle (x0, y0, x1, y1) around each separate white spot of each image's mask."""
     from skimage.measure import label, regionprops
 
-    masks = fit_mask(marked, images.shape[1], images.shape[2], len(images), "marked").cpu().numpy() >= 0.5
+    masks = fit_mask(marked, *images.shape[1:3], len(images), "marked", "image").cpu().numpy() >= 0.5
     boxes = []
     for mask in masks:
         spots = regionprops(label(mask, connectivity=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -97,11 +98,19 @@ class StyleIDRandomTargetFromMask:
         if source is not None:
             source = match_count(square_crops(source, "source"), len(labels.ids), "source")
         of_labels = iter(source.split(BATCH) if source is not None and len(source) else ())
+        count, before = len(labels.ids), itertools.count(0, BATCH)
+        bar = _bridge.progress_bar(count)
 
         def drawn(ids: Tensor) -> Tensor:
-            crops = next(of_labels, None)
+            first = next(before)
             return random_target_from_mask(
-                models, ids, generator, chosen, source=crops, candidates=candidates or CANDIDATES
+                models,
+                ids,
+                generator,
+                chosen,
+                source=next(of_labels, None),
+                candidates=candidates or CANDIDATES,
+                progress=lambda done, total: bar(first * total + len(ids) * done, count * total),
             )
 
         return (in_batches(drawn, labels.ids),)

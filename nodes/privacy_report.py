@@ -62,7 +62,7 @@ class StyleIDPrivacyReport:
         self, *, models: Family, images: Tensor, anonymised: Tensor, baselines: bool, identities: str
     ) -> tuple[float, float, float, str, str, Tensor]:
         images, anonymised = as_rgb(images, "images"), as_rgb(anonymised, "anonymised")
-        anonymised = match_count(anonymised, len(images), "anonymised")
+        anonymised = match_count(anonymised, len(images), "anonymised", "image")
         names = identity_names(identities, len(images), "Privacy Report")
         run = Evaluation(models, sample=100 if baselines else 0)
         progress = _bridge.progress_bar(len(images))

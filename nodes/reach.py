@@ -123,9 +123,9 @@ class StyleIDReachPrivacyTarget:
             )
         names = [name.strip() for name in recognisers.split(",") if name.strip()]
         wish = {DISTANCE: {"distance": value}, RATE: {"far": value}}.get(target, {})
-        goal = make_goal(models, recognisers=names, **wish)
-        search = SEARCH if area == ANY else replace(SEARCH, areas=(area,))
         progress = _bridge.progress_bar(len(crops))
+        goal = make_goal(models, recognisers=names, progress=progress, **wish)
+        search = SEARCH if area == ANY else replace(SEARCH, areas=(area,))
         faces = reach_faces(crops, models, goal, search=search, seed=seed, progress=progress)
         report = reach_report(faces, goal)
         reached = all(face.probe is not None for face in faces)

@@ -162,7 +162,7 @@ class StyleIDChooseTarget:
             keep=parse_keeps(keep_attributes) if mode == KEEPING else (),
             truncation=truncation,
             book=_book(models, w_s),
-            progress=_bridge.progress_bar(len(w_s)),
+            progress=_bridge.progress_bar(len(w_s) * candidates),
         )
         return Codes(chosen.codes.cpu()), _report(chosen, models)
 

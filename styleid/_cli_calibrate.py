@@ -48,7 +48,8 @@ def _calibrate(args: argparse.Namespace) -> int:
     family = load_family(args.models)
     if args.photos is None:
         people, population = args.people, f"random identities of the family {args.models}"
-        threshold = calibrate(recogniser, family, FAR, people=people)
+        with Bar() as bar:
+            threshold = calibrate(recogniser, family, FAR, people=people, progress=bar.show)
     else:
         faces = _faces(args.photos, family)
         people, population = len(faces), "photographs"

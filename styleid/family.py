@@ -247,7 +247,7 @@ def assemble(
 
 
 def _check_layers(family: Family) -> None:
-    """Raise WeightsError unless all parts that read or write codes agree on the number of layers."""
+    """Raise WeightsError unless all parts that read or write codes agree on their size."""
     layers = family.generator.num_layers
     for role, encoder in (("encoder", family.encoder), ("segmentation encoder", family.seg_encoder)):
         if encoder is not None and encoder.config.layers != layers:
@@ -260,11 +260,8 @@ def _check_layers(family: Family) -> None:
             f"The SwapperNet of family {family.name!r} is for {family.swapper.num_layers} layers, its generator has "
             f"{layers}. Train one for this generator."
         )
-    if family.ranking is not None and family.ranking.num_layers != layers:
-        raise WeightsError(
-            f"The ranking of family {family.name!r} is for {family.ranking.num_layers} layers, its generator has "
-            f"{layers}. Rank this generator again."
-        )
+    if family.ranking is not None and (differs := family.ranking.mismatch(family.generator)):
+        raise WeightsError(f"The ranking of family {family.name!r} {differs}. Rank this generator again.")
 
 
 def planes(crops: Tensor) -> Tensor:

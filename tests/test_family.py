@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,11 @@ def test_a_ranking_and_a_swapper_of_ones_own_take_the_place_of_the_familys(
     own = load_family("tiny", ranking=tmp_path / "ranking.safetensors", swapper=tmp_path / "8.safetensors")
     assert own.identity_layers == (5, 6)
     assert own.swapper.num_layers == 8
+    save_ranking(replace(ranking, block=32), tmp_path / "ranking.safetensors")
+    with pytest.raises(
+        WeightsError, match=r"ranking .* 8 layers of 256 channels, its generator has 8 of 512"
+    ):
+        load_family("tiny", ranking=tmp_path / "ranking.safetensors")
     with pytest.raises(WeightsError, match="is for 9 layers, its generator has 8"):
         load_family("tiny", swapper=tmp_path / "9.safetensors")
 

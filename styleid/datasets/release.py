@@ -164,7 +164,7 @@ def release_folder(
         return run.close(release=outcome.to_dict()), outcome
 
 
-@dataclass
+@dataclass(repr=False)
 class _Set:
     """The rounds, whatever the pictures are.
 

@@ -25,7 +25,7 @@ class Candidate:
     landmarks: np.ndarray | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class View:
     """A turned and shrunk picture. image: [3, h, w] in 0..1; to_photo: float64 [2, 3], view pixel -> photo pixel."""
 

@@ -31,6 +31,8 @@ def blur_faces(
     about five lie between brow and chin: no person makes a face of that) and enlarged smoothly over a disk that covers
     the head with hair and a margin. Pixels outside the disks keep their bits.
     """
+    if cells < 1:
+        raise InputError(f"A head is blurred to 1 cell or more, found {cells}.")
     if images.ndim != 4 or images.shape[-1] != 3:
         raise InputError(f"Photographs must be [B, H, W, 3], found {list(images.shape)}.")
     if isinstance(faces, AlignedFaces):

@@ -47,9 +47,10 @@ def face_areas(masks: torch.Tensor, aligned: AlignedFaces, frames: int | None = 
     """For each photograph, bool [H, W]: the pixels that `paste_faces` may change.
 
     masks: [N, S, S]. frames: the number of photographs in the batch; by default it ends with the last one that
-    has a face. Photographs without a face are all False.
+    has a face. Photographs without a face are all False. Raises InputError where a face's photograph is not among them.
     """
     frames = max(aligned.frames, default=-1) + 1 if frames is None else frames
+    _check_frames(aligned, frames)
     areas = [torch.zeros(aligned.frame_size, dtype=torch.bool) for _ in range(frames)]
     for index, (x0, y0, x1, y1), _, alpha in _warped_masks(masks, aligned):
         areas[aligned.frames[index]][y0:y1, x0:x1] |= alpha.cpu() > 0
@@ -113,7 +114,9 @@ def _check(images: torch.Tensor, crops: torch.Tensor, masks: torch.Tensor, align
         raise InputError(
             f"Crops and masks must be square and of one size, found {list(crops.shape)}, {list(masks.shape)}."
         )
-    if any(frame >= len(images) for frame in aligned.frames):
-        raise InputError(
-            f"The faces name photograph {max(aligned.frames)}, but only {len(images)} were given."
-        )
+    _check_frames(aligned, len(images))
+
+
+def _check_frames(aligned: AlignedFaces, count: int) -> None:
+    if any(frame >= count for frame in aligned.frames):
+        raise InputError(f"The faces name photograph {max(aligned.frames)}, but only {count} were given.")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Chosen", "Keep", "choose_targets", "k_same_targets", "parse_keeps"]
 
+BATCH = 8
 STRICT = 0.5
 
 Swap = Callable[[Tensor, Tensor], Tensor]
@@ -111,7 +112,7 @@ def choose_targets(
         keep: attributes, the most important first.
         truncation, alpha, beta: of the draw, and of the score.
         book: of the family's recogniser; the chosen faces are added to it.
-        progress: called with (faces done, faces in all).
+        progress: called with (candidates measured, candidates of all faces); an exception that it raises ends it.
 
     Raises:
         InputError: no candidate, not one generator per face, attributes that the family does not know,
@@ -129,17 +130,21 @@ def choose_targets(
             f"Choosing needs a random generator of its own for every face: {len(w_s)} faces, {len(generators)} generators."
         )
     reference = _reference(family)
-    picks = []
-    for number, generator in enumerate(generators):
-        source = w_s[number : number + 1]
+    picks, done = [], 0
+    for source, generator in zip(w_s.split(1), generators, strict=True):
         drawn = family.random_w(candidates, generator, truncation).to(w_s)  # [C, L, 512]
-        measured = _Measured.of(family, source, swap(source.expand_as(drawn), drawn), reference, alpha, beta)
+        looks = []
+        for part in swap(source.expand_as(drawn), drawn).split(BATCH):
+            looks.append(_look(family, part))
+            done += len(part)
+            if progress is not None:
+                progress(done, candidates * len(generators))
+        after = tuple(map(torch.cat, zip(*looks, strict=True)))
+        measured = _Measured.of(_look(family, source), after, reference, alpha, beta)
         best, unmet = measured.pick(keep, names, family.recogniser.threshold, book)
         if book is not None:
             book.add(measured.embeddings[best : best + 1])
         picks.append((drawn[best], measured.scores[best], measured.d_id[best], measured.d_attr[best], unmet))
-        if progress is not None:
-            progress(number + 1, len(generators))
     codes, scores, d_id, d_attr, unmet = zip(*picks, strict=True)
     return Chosen(torch.stack(codes), *(torch.stack(part) for part in (scores, d_id, d_attr)), unmet)
 
@@ -179,9 +184,15 @@ class _Measured:
 
     @classmethod
     def of(
-        cls, family: Family, source: Tensor, new: Tensor, reference: Reference, alpha: float, beta: float
+        cls,
+        source: tuple[Tensor, Tensor],
+        new: tuple[Tensor, Tensor],
+        reference: Reference,
+        alpha: float,
+        beta: float,
     ) -> _Measured:
-        (embedding, before), (embeddings, after) = _look(family, source), _look(family, new)
+        """From what `_look` sees of the face and of its candidates."""
+        (embedding, before), (embeddings, after) = source, new
         d_id, d_attr = identity_distance(embedding, embeddings), attribute_distance(before, after)
         scores = disentanglement_score(
             d_id[:, None], d_attr[:, None], alpha=alpha, beta=beta, reference=reference

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..metrics import pairwise_identity_distance
+from ..metrics.identity import unit
 
 __all__ = ["IdentityBook"]
 
@@ -33,13 +34,14 @@ class IdentityBook:
         self._known: Tensor | None = None  # [M, D] float16
 
     def add(self, embeddings: Tensor) -> None:
-        """Remember faces of the input, or identities given out: ``[N, D]``, or none."""
+        """Remember faces of the input, or identities given out: ``[N, D]``, or none. Raises InputError for what was not
+        measured."""
         if not len(embeddings):
             return
-        new = torch.nn.functional.normalize(embeddings.detach().cpu().float(), dim=-1)
-        if new.dim() != 2 or not bool(torch.isfinite(new).all()):
-            raise InputError(f"Embeddings are finite numbers [N, D], found {list(new.shape)}.")
-        parts = [new.half()] if self._known is None else [self._known, new.half()]
+        new = unit(embeddings.detach().cpu(), "new").half()
+        if new.dim() != 2:
+            raise InputError(f"Embeddings are [N, D], found {list(new.shape)}.")
+        parts = [new] if self._known is None else [self._known, new]
         self._known = torch.cat(parts)[-self._capacity :]
 
     def nearest(self, embeddings: Tensor) -> Tensor:

@@ -79,7 +79,7 @@ def load_direction(path: str | Path, layers: int, latent_dim: int = 512) -> Tens
             f"{file.name} cannot be read as a plain tensor ({type(error).__name__}). Nothing in it was run. "
             "Use a file that holds numbers only."
         ) from error
-    values = _single(content, file.name)
+    values = _single(content, file.name).detach()
     sizes = {latent_dim: 1, layers * latent_dim: layers}
     if values.numel() not in sizes or values.dim() > 3 or values.shape[-1] not in sizes:
         raise WeightsError(

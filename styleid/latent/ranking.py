@@ -12,7 +12,7 @@ from types import MappingProxyType
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import InputError, WeightsError
 from .channels import top_channels
@@ -50,6 +50,14 @@ class Ranking:
     def num_channels(self) -> int:
         """Channels over all layers, ``L * C``."""
         return self.channel_scores.numel() * self.block
+
+    def mismatch(self, generator: nn.Module) -> str | None:
+        """What differs where the ranking is of another generator, in words; None where it fits."""
+        layers, channels = self.num_layers, self.channel_scores.shape[1] * self.block
+        wanted = generator.num_layers, len(generator.w_mean)
+        if (layers, channels) == wanted:
+            return None
+        return f"is for {layers} layers of {channels} channels, its generator has {wanted[0]} of {wanted[1]}"
 
     def channel_mask(self, k: int) -> Tensor:
         """Bool ``[L, C]``: the best ``k`` channels."""

@@ -67,13 +67,13 @@ def attribute_changes(names: Sequence[str], a: Tensor, b: Tensor) -> list[Attrib
     Raises:
         InputError: as :func:`attribute_distance`, and names that are not A.
     """
-    kept = attributes_preserved(a, b)  # [N, A]
+    a, b = _confidences(a, "first"), _confidences(b, "second")
     if a.dim() != 2 or a.shape != b.shape or len(names) != a.shape[1]:
-        raise InputError(f"{len(names)} names need confidences [N, {len(names)}], found {list(a.shape)}.")
-    rows = torch.stack(
-        [(a >= 0.5).float().mean(0), (b >= 0.5).float().mean(0), kept.float().mean(0), (a - b).abs().mean(0)],
-        dim=1,
-    )  # [A, 4]
+        raise InputError(
+            f"{len(names)} names need confidences [N, {len(names)}] twice, found {list(a.shape)} and {list(b.shape)}."
+        )
+    shares = [side.float().mean(0) for side in (a >= 0.5, b >= 0.5, attributes_preserved(a, b))]
+    rows = torch.stack([*shares, (a - b).abs().mean(0)], dim=1)  # [A, 4]
     return [AttributeChange(name, *row) for name, row in zip(names, rows.tolist(), strict=True)]
 
 
@@ -84,8 +84,7 @@ def _check_pair(a: Tensor, b: Tensor) -> None:
 
 def _confidences(values: Tensor, which: str) -> Tensor:
     values = torch.as_tensor(values)
-    if not values.is_floating_point():
-        values = values.float()
+    values = values.to(torch.promote_types(values.dtype, torch.float32))
     if values.dim() not in (1, 2) or values.numel() == 0:
         raise InputError(
             f"The {which} attributes must be [N, A] or [A] and not empty, found {list(values.shape)}."

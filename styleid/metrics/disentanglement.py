@@ -54,9 +54,13 @@ def disentanglement_score(
         ``[...]``, one score per candidate: 0 for nothing swapped, ``alpha - beta`` for everything swapped.
 
     Raises:
-        InputError: shapes that differ, NaN or infinite or negative distances.
+        InputError: shapes that differ, NaN or infinite or negative distances, weights that are not finite.
     """
-    d_id, d_attr = torch.as_tensor(d_id), torch.as_tensor(d_attr)
+    if not (math.isfinite(alpha) and math.isfinite(beta)):
+        raise InputError(f"The weights of a score are finite numbers, found alpha {alpha} and beta {beta}.")
+    d_id, d_attr = (
+        x.to(torch.promote_types(x.dtype, torch.float32)) for x in map(torch.as_tensor, (d_id, d_attr))
+    )
     if d_id.shape != d_attr.shape or d_id.numel() == 0:
         raise InputError(
             f"Both distances need one shape [..., pairs], found {list(d_id.shape)} and {list(d_attr.shape)}."

@@ -34,9 +34,7 @@ _EYE_TRAVEL = (
 
 def landmark_drift(before: ArrayLike, after: ArrayLike) -> np.ndarray:
     """Mean movement ``[N]`` of the five points, as a share of the distance between the eyes before."""
-    before, after = _points(before), _points(after)
-    if before.shape != after.shape:
-        raise InputError(f"Landmarks must pair up, found {list(before.shape)} and {list(after.shape)}.")
+    before, after = _paired(before, after)
     eyes = np.linalg.norm(before[:, 1] - before[:, 0], axis=-1)
     if not (eyes > 0).all():
         raise InputError("Landmarks with both eyes in one point span no face.")
@@ -55,7 +53,7 @@ def head_pose(landmarks: ArrayLike) -> np.ndarray:
 
 def pose_drift(before: ArrayLike, after: ArrayLike) -> np.ndarray:
     """Angle ``[N]`` in degrees of the turn from one head pose to the other."""
-    pairs = zip(_rotations(_points(before)), _rotations(_points(after)), strict=True)
+    pairs = zip(*map(_rotations, _paired(before, after)), strict=True)
     return np.array([np.degrees((b * a.inv()).magnitude()) for a, b in pairs])
 
 
@@ -139,6 +137,13 @@ def _rotations(points: np.ndarray) -> list[Rotation]:
 def _angles(rotation: Rotation) -> tuple[float, float, float]:
     roll, yaw, pitch = rotation.as_euler("ZYX", degrees=True)
     return -yaw, pitch, roll
+
+
+def _paired(before: ArrayLike, after: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    before, after = _points(before), _points(after)
+    if before.shape != after.shape:
+        raise InputError(f"Landmarks must pair up, found {list(before.shape)} and {list(after.shape)}.")
+    return before, after
 
 
 def _points(landmarks: ArrayLike) -> np.ndarray:

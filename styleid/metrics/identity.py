@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
@@ -18,7 +19,7 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from ..family import Recogniser
 
-__all__ = ["cosine_similarity", "identity_distance", "pairwise_identity_distance", "threshold_at_far"]
+__all__ = ["cosine_similarity", "identity_distance", "pairwise_identity_distance", "threshold_at_far", "unit"]
 
 
 def identity_distance(a: Tensor, b: Tensor, recogniser: Recogniser | None = None) -> Tensor:
@@ -38,7 +39,7 @@ def identity_distance(a: Tensor, b: Tensor, recogniser: Recogniser | None = None
     """
     if recogniser is not None:
         a, b = recogniser.embed(a), recogniser.embed(b)
-    a, b = _unit(a, "first"), _unit(b, "second")
+    a, b = unit(a, "first"), unit(b, "second")
     if a.shape[-1] != b.shape[-1] or (a.dim() == 2 and b.dim() == 2 and 1 != len(a) != len(b) != 1):
         raise InputError(f"Embeddings must pair up, found {list(a.shape)} and {list(b.shape)}.")
     return torch.linalg.vector_norm(a - b, dim=-1)
@@ -48,11 +49,12 @@ def pairwise_identity_distance(a: Tensor, b: Tensor) -> Tensor:
     """Distance of every embedding of ``a`` ``[N, D]`` to every one of ``b`` ``[M, D]``: ``[N, M]``. Errors as
     above.
     """
-    a, b = _unit(a, "first"), _unit(b, "second")
+    a, b = unit(a, "first"), unit(b, "second")
     if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[1]:
         raise InputError(f"Embeddings must be [N, D] and [M, D], found {list(a.shape)} and {list(b.shape)}.")
+    dtype = torch.promote_types(a.dtype, b.dtype)
     # Never [N, M, D] in memory; and not by a product, which makes the distance of equal faces a small number, not 0.
-    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+    return torch.cdist(a.to(dtype), b.to(dtype), compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def cosine_similarity(distance: Tensor) -> Tensor:
@@ -88,19 +90,22 @@ def threshold_at_far(impostor_distances: Tensor | Sequence[float], far: float = 
     return float(distances.sort().values[allowed])
 
 
-def _unit(embeddings: Tensor, which: str) -> Tensor:
+def unit(embeddings: Tensor, which: str) -> Tensor:
+    """Embeddings ``[N, D]`` or ``[D]`` of any length and type as vectors of length 1, float32 at least.
+
+    Raises InputError for what is no direction: NaN or infinite values, a zero vector, none at all.
+    """
     embeddings = torch.as_tensor(embeddings)
-    if not embeddings.is_floating_point():
-        embeddings = embeddings.float()
+    embeddings = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
     if embeddings.dim() not in (1, 2) or embeddings.numel() == 0:
         raise InputError(
             f"The {which} embeddings must be [N, D] or [D] and not empty, found {list(embeddings.shape)}."
         )
     if not bool(torch.isfinite(embeddings).all()):
         raise InputError(f"The {which} embeddings hold NaN or infinite values: this face was not measured.")
-    norms = torch.linalg.vector_norm(embeddings, dim=-1, keepdim=True)
-    if not bool((norms > 0).all()):
+    largest = embeddings.detach().abs().amax(-1, keepdim=True)  # its square may be infinite, or 0
+    if not bool((largest > 0).all()):
         raise InputError(
             f"The {which} embeddings hold a zero vector: it has no direction, this face was not measured."
         )
-    return embeddings / norms
+    return F.normalize(embeddings / largest, dim=-1)

@@ -147,12 +147,17 @@ def bootstrap_mean(
     resamples: int = RESAMPLES,
     rng: np.random.Generator | None = None,
 ) -> Interval:
-    """The mean of `values` [N] with an interval from resampling the `identities` [N] that they belong to."""
+    """The mean of `values` [N] with an interval from resampling the `identities` [N] that they belong to.
+
+    Raises InputError for no value, another number of identities, and values that are not finite.
+    """
     values, identities = np.asarray(values, dtype=np.float64), np.asarray(identities)
     if values.ndim != 1 or not len(values) or values.shape != identities.shape:
         raise InputError(
-            f"A mean needs values and as many identities, found {len(values)}, {len(identities)}."
+            f"A mean needs values [N] and as many identities, found {list(values.shape)}, {list(identities.shape)}."
         )
+    if not np.isfinite(values).all():
+        raise InputError("A mean over NaN or infinite values says nothing: leave out what was not measured.")
     rng = rng or np.random.default_rng(0)
     _, index = np.unique(identities, return_inverse=True)
     people = int(index.max()) + 1

@@ -54,7 +54,8 @@ def write_network(
 
     Weight matrices and kernels become ``dtype``; biases and statistics, which are small, keep their precision. The
     file appears whole or not at all. ``metadata`` adds texts, such as where the weights came from. Raises InputError for
-    a network of another kind, or whose weights are not finite in ``dtype``.
+    a network of another kind, or whose weights are not finite in ``dtype``; WeightsError for one that no file of the
+    kind can hold.
     """
     expected = kind_of(kind)
     config = getattr(network, "config", None)
@@ -62,9 +63,9 @@ def write_network(
         raise InputError(
             f"A {kind} file holds a {expected.network.__name__}, found {type(network).__name__}."
         )
-    state = network.state_dict()
+    state, plain = network.state_dict(), build_network(kind, config)
     try:
-        check_shapes(build_network(kind, config), {name: tuple(x.shape) for name, x in state.items()}, kind)
+        check_shapes(plain, {name: tuple(x.shape) for name, x in state.items()}, kind)
     except WeightsError as error:
         raise InputError(
             f"A {kind} file holds the network as its class builds it, found one that was changed, as load_network "
@@ -99,7 +100,10 @@ def check_shapes(network: nn.Module, found: Mapping[str, tuple[int, ...]], kind:
         if names
     ]
     if wrong:
-        shapes = f"{list(found[wrong[0]])} instead of {list(expected[wrong[0]])}"
+        has, needs = found[wrong[0]], expected[wrong[0]]
+        shapes = f"{list(has)} instead of {list(needs)}"
+        if len(has) == len(needs) == 4 and has[1] != needs[1]:
+            shapes += f", {has[1]} input channels instead of {needs[1]}"
         parts.append(f"{len(wrong)} of another shape (as {wrong[0]!r}: {shapes})")
     raise WeightsError(
         f"Expected the {len(expected)} tensors of this {kind} network, found {', '.join(parts)}. "

@@ -33,11 +33,13 @@ __all__ = ["KINDS", "Kind", "build_network", "config_of", "kind_of"]
 
 
 class Kind(NamedTuple):
-    """A frozen dataclass that describes the network, the class of networks, and what builds one (the class itself)."""
+    """A frozen dataclass that describes the network, the class of networks, what builds one (the class itself), and the
+    numbers of input channels that the kind can have (any)."""
 
     config: type
     network: type[nn.Module]
     factory: Callable[[Any], nn.Module] | None = None
+    inputs: tuple[int, ...] = ()
 
     def build(self, config: Any) -> nn.Module:
         return (self.factory or self.network)(config)
@@ -46,9 +48,9 @@ class Kind(NamedTuple):
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "stylegan2": Kind(GeneratorConfig, Generator),
-        "psp": Kind(EncoderConfig, Encoder, build_encoder),
-        "e4e": Kind(EncoderConfig, Encoder, build_encoder),
-        "psp-seg": Kind(EncoderConfig, Encoder, build_encoder),
+        "psp": Kind(EncoderConfig, Encoder, build_encoder, (3, 6)),
+        "e4e": Kind(EncoderConfig, Encoder, build_encoder, (3, 6)),
+        "psp-seg": Kind(EncoderConfig, Encoder, build_encoder, (19,)),
         "ir-se": Kind(IRSEConfig, IRSE),
         "ir-se50": Kind(IRSEConfig, IRSE),
         "curricularface": Kind(IRSEConfig, IRSE),
@@ -118,9 +120,14 @@ def build_network(kind: str, config: Any) -> nn.Module:
     """The network of ``kind`` with ``config`` on the meta device: shapes without memory.
 
     Raises:
-        WeightsError: unknown kind, or a configuration that describes no network.
+        WeightsError: unknown kind, or a configuration that describes no network of it.
     """
     found = kind_of(kind)
+    if found.inputs and config.input_nc not in found.inputs:
+        raise WeightsError(
+            f"An encoder of kind {kind} takes {' or '.join(map(str, found.inputs))} channels, found one of "
+            f"{config.input_nc}. Choose the right file or kind."
+        )
     try:
         with torch.device("meta"):
             return found.build(config)

@@ -99,9 +99,9 @@ class ModulatedConv(nn.Module):
     def factors(self, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Style `[N,I]`, weight `[O,I,k,k]` and gain `[N,O]` of `gain * conv(x * style, weight)`.
 
-        No style is above 1. Style and gain are at least float32, whatever the type of the weight.
+        No style is above 1. Style and gain are of the wider type of code and weight, at least float32.
         """
-        wide = torch.promote_types(w.dtype, torch.float32)
+        wide = torch.promote_types(torch.promote_types(w.dtype, self.weight.dtype), torch.float32)
         style = self.modulation(w.to(wide)).to(wide)  # [N, I]
         # A constant for the gradient: what is divided here is multiplied again in the gain.
         largest = style.detach().abs().amax(1, keepdim=True).clamp_min(1e-8)  # [N, 1]

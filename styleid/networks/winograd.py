@@ -38,7 +38,7 @@ class TiledConv(nn.Conv2d):
         plain = (
             self.stride == (1, 1) and x.device.type == "cpu" and x.dtype == self.weight.dtype == torch.float32
         )
-        if not plain or self.weight.requires_grad or self.in_channels < WIDE:
+        if not plain or not len(x) or self.weight.requires_grad or self.in_channels < WIDE:
             return None
         tile = 4 if min(x.shape[-2:]) >= LARGE else 2
         return None if x.shape[-2] % tile or x.shape[-1] % tile else tile

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -41,7 +41,8 @@ _FACE_BOX = (0.2, 0.32, 0.8, 0.92)  # of an aligned crop, brow to chin: left, to
 _SMALLEST_CROP = 256  # below this the recognisers see less than they could
 
 
-class View(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class View:
     """How one recogniser sees a face: embeddings [1, D] of the source and of its reconstruction."""
 
     source: Tensor

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -30,7 +30,8 @@ __all__ = ["Prober", "guarded_reason"]
 log = logging.getLogger(__name__)
 
 
-class _Decoded(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class _Decoded:
     """A face as it left the generator [1, G, G, 3], and in the source's colours [1, S, S, 3]."""
 
     raw: Tensor

@@ -97,11 +97,13 @@ def _distances(track: Track, settings: Settings, after: Tensor | None) -> dict[s
     """By recogniser; `after` [1, S, S, 3] is the face in the output, None when there is no output."""
     table = {}
     for recogniser in settings.recognisers:
-        source, reconstruction = track.source.views[recogniser.name]
+        view = track.source.views[recogniser.name]
         table[recogniser.name] = {
-            "before": float(identity_distance(source, reconstruction)),
-            "swap": _swapped(track, recogniser, reconstruction),
-            "after": None if after is None else float(identity_distance(source, recogniser.embed(after))),
+            "before": float(identity_distance(view.source, view.reconstruction)),
+            "swap": _swapped(track, recogniser, view.reconstruction),
+            "after": None
+            if after is None
+            else float(identity_distance(view.source, recogniser.embed(after))),
             "threshold": recogniser.threshold,
         }
     table[settings.goal.judge.name]["nearest"] = track.nearest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from ..errors import InputError
 from .carry import carry_over
-from .colour import match_colour
+from .colour import check_sizes, match_colour
 from .composite import COMPOSITES
 from .detail import match_detail
 from .parts import match_parts
@@ -35,12 +35,12 @@ def masked_blend(
 
     area: mask [H, W] or [N, H, W] in 0..1. face: mask of the same shape, where colours are compared (above 0.5; the
     area by default). feather: width of the ramp *inside* the area's edge as a share of the shorter side; where area is
-    0 the output is the source, bit for bit. match: see `match_colour`. labels: parts of target and source, each [N, H,
-    W]; then skin and hair are matched on their own, see `match_parts`, and glasses and an open mouth are carried over,
-    see `carry_over`. detail: whether a soft target is sharpened, see `match_detail`. light: 0..1, how far the target
+    0 the output is the source, bit for bit. match: see `match_colour`. labels: parts of target and source, integers
+    [N, H, W]; then skin and hair are matched on their own, see `match_parts`, and glasses and an open mouth are carried
+    over, see `carry_over`. detail: whether a soft target is sharpened, see `match_detail`. light: 0..1, how far the target
     takes on the source's low-frequency light inside the area (shadow sides, falloff). composite: "feather"; "pyramid"
     (each frequency band over its own width); "poisson" (the target's detail, continued from the source's colours at
-    the area's edge; `feather` is not used).
+    the area's edge; `feather` is not used). The result has the type and device of source, and no gradient.
     """
     if not 0 <= feather <= 0.5:
         raise InputError(
@@ -50,11 +50,12 @@ def masked_blend(
         raise InputError(f"There is no composite {composite!r}. Choose one of: {', '.join(COMPOSITES)}.")
     if not 0 <= light <= 1:
         raise InputError(f"The light match is a strength between 0 and 1, found {light}.")
-    masks = (area, area if face is None else face)
-    _check(source, target, masks)
-    single = source.ndim == 3
-    sources, targets = (image[None] if single else image for image in (source, target))
-    areas, faces = (mask.expand(len(sources), *mask.shape[-2:]) for mask in masks)
+    face = area if face is None else face
+    _check(source, target, {"area": area, "face": face}, labels or ())
+    place = {"device": source.device, "dtype": torch.promote_types(source.dtype, torch.float32)}
+    sources, targets = ((x[None] if x.ndim == 3 else x).detach().to(**place) for x in (source, target))
+    areas, faces = (x.detach().to(**place).expand(len(sources), *x.shape[-2:]) for x in (area, face))
+    labels = labels and tuple(one.to(source.device) for one in labels)
     if labels is None or match == "none":
         targets = match_colour(targets, sources, faces, match)
     else:
@@ -64,28 +65,32 @@ def masked_blend(
     if labels is not None:
         targets = carry_over(targets, sources, *labels)
     blended = [
-        _composite(s, t.to(s), a.to(s), feather, light, composite)
+        _composite(s, t, a, feather, light, composite)
         for s, t, a in zip(sources, targets, areas, strict=True)
     ]
-    out = torch.stack(blended) if blended else source.clone()
-    return out[0] if single else out
+    out = torch.stack(blended) if blended else sources
+    return (out[0] if source.ndim == 3 else out).to(source.dtype)
 
 
-def _check(source: torch.Tensor, target: torch.Tensor, masks: Sequence[torch.Tensor]) -> None:
-    named = {"source": source, "target": target, "area": masks[0], "face": masks[1]}
-    for name, values in named.items():
+def _check(
+    source: torch.Tensor,
+    target: torch.Tensor,
+    masks: Mapping[str, torch.Tensor],
+    labels: Sequence[torch.Tensor],
+) -> None:
+    for name, values in {"source": source, "target": target, **masks}.items():
         if not isinstance(values, torch.Tensor) or not values.is_floating_point():
-            found = values.dtype if isinstance(values, torch.Tensor) else type(values).__name__
-            raise InputError(f"The {name} must be a floating-point tensor in 0..1, found {found}.")
+            raise InputError(f"The {name} must be a floating-point tensor in 0..1, found {_type(values)}.")
         if not bool(torch.isfinite(values).all()):
             raise InputError(f"The {name} holds NaN or infinite values.")
-    count = 1 if source.ndim == 3 else len(source)
-    for name, mask in zip(("area", "face"), masks, strict=True):
-        sized = tuple(mask.shape[-2:]) == tuple(source.shape[-3:-1])
-        if mask.ndim not in (2, 3) or not sized or (mask.ndim == 3 and len(mask) not in (1, count)):
-            raise InputError(
-                f"The {name} must have the image's size, found {list(mask.shape)} for {list(source.shape)}."
-            )
+    check_sizes(target, source, masks)
+    for values in labels:
+        if not isinstance(values, torch.Tensor) or values.is_floating_point():
+            raise InputError(f"Labels are integers [N, H, W], found {_type(values)}. Parse a face first.")
+
+
+def _type(values: object) -> str:
+    return str(values.dtype) if isinstance(values, torch.Tensor) else type(values).__name__
 
 
 def _composite(
@@ -100,7 +105,7 @@ def _composite(
     if light > 0:
         target = torch.lerp(target, _relit(target, source, area), light)
     alpha = area.clamp(0, 1) if composite == "poisson" else inner_feather(area, feather)
-    images = (x.detach().cpu().double().numpy() for x in (source, target, alpha))
+    images = (x.cpu().double().numpy() for x in (source, target, alpha))
     blended = torch.from_numpy(COMPOSITES[composite](*images).clip(0, 1)).to(source)
     return torch.where(alpha[..., None] > 0, blended, source)
 
@@ -124,7 +129,7 @@ def _relit(target: torch.Tensor, source: torch.Tensor, area: torch.Tensor) -> to
     inside = (area > 0).cpu().numpy().astype(np.float64)
     sigma = 0.09 * min(area.shape)
     weight = np.maximum(ndimage.gaussian_filter(inside, sigma), 1e-3)
-    t, s = (image.detach().cpu().double().numpy() for image in (target, source))
+    t, s = (image.cpu().double().numpy() for image in (target, source))
     low_t, low_s = (
         np.stack([ndimage.gaussian_filter(x[..., c] * inside, sigma) for c in range(3)], -1)
         / weight[..., None]

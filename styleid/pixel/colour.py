@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -12,7 +13,7 @@ from skimage.color import lab2rgb, rgb2lab
 from ..errors import InputError
 from .lowpass import blurred
 
-__all__ = ["COLOUR_METHODS", "match_colour", "match_part"]
+__all__ = ["COLOUR_METHODS", "check_sizes", "match_colour", "match_part"]
 
 COLOUR_METHODS = ("histogram", "lab", "tone", "none")
 # Fewer pixels than this say nothing about a face's colours: the target stays as it is.
@@ -38,16 +39,8 @@ def match_colour(
     """
     if method not in COLOUR_METHODS:
         raise InputError(f"There is no colour match {method!r}. Choose one of: {', '.join(COLOUR_METHODS)}.")
-    if target.shape != source.shape or target.shape[-1] != 3 or target.ndim not in (3, 4):
-        raise InputError(
-            f"Two images of one size are needed, found {list(target.shape)}, {list(source.shape)}."
-        )
     masks = (mask, mask if source_mask is None else source_mask)
-    for one in masks:
-        if tuple(one.shape[-2:]) != tuple(target.shape[-3:-1]):
-            raise InputError(
-                f"The mask must have the image's size, found {list(one.shape)} for {list(target.shape)}."
-            )
+    check_sizes(target, source, {"mask": masks[0], "source mask": masks[1]})
     if method == "none":
         return target.clone()
     if target.ndim == 3:
@@ -56,6 +49,24 @@ def match_colour(
     side = target.shape[1]
     matched = [_match(*one, method, side) for one in zip(target, source, *each, strict=True)]
     return torch.stack(matched) if matched else target.clone()
+
+
+def check_sizes(target: torch.Tensor, source: torch.Tensor, masks: Mapping[str, torch.Tensor]) -> None:
+    """Raise InputError unless both are IMAGE [H, W, 3] or [N, H, W, 3] of one size, and the named masks [H, W] or
+    [1 or N, H, W].
+    """
+    if target.shape != source.shape or target.ndim not in (3, 4) or target.shape[-1] != 3:
+        raise InputError(
+            f"Two images of one size are needed, found {list(target.shape)}, {list(source.shape)}."
+        )
+    count = 1 if target.ndim == 3 else len(target)
+    for name, mask in masks.items():
+        counted = mask.ndim == 2 or (mask.ndim == 3 and len(mask) in (1, count))
+        if not counted or tuple(mask.shape[-2:]) != tuple(target.shape[-3:-1]):
+            raise InputError(
+                f"The {name} must have the image's size, one for all or one per image, found {list(mask.shape)} for "
+                f"{list(target.shape)}."
+            )
 
 
 def match_part(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,11 +24,14 @@ def random_target_from_mask(
     *,
     source: torch.Tensor | None = None,
     candidates: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> torch.Tensor:
     """IMAGE crops [N, S, S, 3]: the label maps [N, S, S] (order A) decoded with a random identity in the given layers.
 
     With `source`, the crops [N, H, H, 3] that the labels are of, it is of so many candidates the one whom the family's
     recogniser takes least for the source. InputError: no candidate, or another number of crops than of labels.
+    `progress` is called with (candidates done, candidates in all) where there is a choice; an exception that it raises
+    ends it.
     """
     if candidates < 1 or (source is not None and len(source) != len(labels)):
         raise InputError(
@@ -42,17 +45,14 @@ def random_target_from_mask(
         random = family.random_w(len(labels), generator)  # [N, L, 512]
         return family.decode(swap_layers(from_mask, random.to(from_mask), layers))
 
-    best = drawn()
     if source is None:
-        return best
+        return drawn()
     own = family.recogniser.embed(source)
-
-    def away(faces: torch.Tensor) -> torch.Tensor:
-        return (family.recogniser.embed(faces) - own).norm(dim=1)[:, None, None, None]
-
-    furthest = away(best)
-    for _ in range(candidates - 1):
+    best = furthest = own.new_tensor(-1.0)  # nearer than any
+    for done in range(1, candidates + 1):
         faces = drawn()
-        distance = away(faces)
+        distance = (family.recogniser.embed(faces) - own).norm(dim=1)[:, None, None, None]
         best, furthest = torch.where(distance > furthest, faces, best), torch.maximum(distance, furthest)
+        if progress is not None:
+            progress(done, candidates)
     return best

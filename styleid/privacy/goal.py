@@ -5,7 +5,7 @@ A goal is recognisers whose threshold is the distance to pass. Whoever takes par
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ __all__ = ["Goal", "calibrate", "make_goal", "stored_thresholds"]
 
 _FIGURE = "threshold_at_far_"
 _POPULATION = 160  # random identities, 12,720 pairs: enough for a rate of 1e-4
+_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def make_goal(
     distance: float | None = None,
     far: float | None = None,
     recognisers: Sequence[str | Recogniser] = (),
+    progress: Callable[[int, int], None] | None = None,
 ) -> Goal:
     """The goal that a user names; without any argument the family's own tuner, threshold and judge.
 
@@ -70,6 +72,8 @@ def make_goal(
             Thresholds are those stored with the weights (held-out pairs); for other rates they are measured on
             random identities of the family.
         recognisers: names of the manifest, or loaded ones; each must pass.
+        progress: called with (random faces done, in all) while thresholds are measured; an exception that it raises ends
+            that.
 
     Raises:
         InputError: both distance and rate, values out of range, an unknown name, a recogniser whose threshold nobody
@@ -98,15 +102,17 @@ def make_goal(
     if far is None:
         chosen = tuners if distance is None else [replace(one, threshold=float(distance)) for one in tuners]
         return Goal(tuple(chosen), judge)
-    everyone, notes = [], []
-    for one in (*tuners, judge):
-        stored = stored_thresholds(one.name)
-        threshold = stored.get(far)
-        if threshold is None:
-            threshold = calibrate(one, family, far)
-            notes.append(f"{one.name}: threshold at FAR {far:g} measured on random identities of the family")
-        everyone.append(replace(one, threshold=threshold))
-    return Goal(tuple(everyone[:-1]), everyone[-1], tuple(notes))
+    known = {one.name: stored_thresholds(one.name).get(far) for one in (*tuners, judge)}
+    measured = [one for one in (*tuners, judge) if known[one.name] is None]
+    if measured:
+        found = _calibrated(measured, family, far, _POPULATION, 0, progress)
+        known |= {one.name: threshold for one, threshold in zip(measured, found, strict=True)}
+    notes = [
+        f"{one.name}: threshold at FAR {far:g} measured on random identities of the family"
+        for one in measured
+    ]
+    *everyone, last = (replace(one, threshold=known[one.name]) for one in (*tuners, judge))
+    return Goal(tuple(everyone), last, tuple(notes))
 
 
 def stored_thresholds(name: str) -> dict[float, float]:
@@ -126,6 +132,7 @@ def calibrate(
     *,
     people: int = _POPULATION,
     seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
 ) -> float:
     """The recogniser's distance at a false-accept rate on a reference population of different people.
 
@@ -134,18 +141,40 @@ def calibrate(
             drawn. Generated faces resemble each other more or less than people do: prefer crops of people.
         far: in (0, 1); N * (N - 1) / 2 pairs must be at least 1 / far.
         people, seed: of the random identities; the seed is no secret.
+        progress: called with (faces done, faces in all); an exception that it raises ends the measurement.
 
     Raises:
         InputError: too few people for the rate, or crops that cannot be measured.
     """
+    (threshold,) = _calibrated([recogniser], population, far, people, seed, progress)
+    return threshold
+
+
+def _calibrated(
+    recognisers: Sequence[Recogniser],
+    population: Family | Tensor,
+    far: float,
+    people: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None,
+) -> list[float]:
+    """The threshold of each; a random face is decoded once for all of them."""
     if isinstance(population, Tensor):
-        embeddings = recogniser.embed(population)
+        count, faces = len(population), population.split(_BATCH)
     else:
         codes = population.random_w(people, make_generator(seed))
-        embeddings = torch.cat([recogniser.embed(population.decode(part)) for part in codes.split(8)])
-    count = len(embeddings)
+        count, faces = people, map(population.decode, codes.split(_BATCH))
+    seen = []
+    for crops in faces:
+        seen.append([one.embed(crops) for one in recognisers])
+        if progress is not None:
+            progress(min(len(seen) * _BATCH, count), count)
+    return [_threshold(torch.cat(embeddings), far) for embeddings in zip(*seen, strict=True)]
+
+
+def _threshold(embeddings: Tensor, far: float) -> float:
     distances = pairwise_identity_distance(embeddings, embeddings)
-    rows, columns = torch.triu_indices(count, count, offset=1)
+    rows, columns = torch.triu_indices(len(embeddings), len(embeddings), offset=1)
     return threshold_at_far(distances[rows, columns], far)
 
 

@@ -104,6 +104,8 @@ def test_round_trip_keeps_the_photograph(size: int, degrees: float) -> None:
     aligned = align_faces(photos, [[face_at(240, 210, degrees=degrees)]], size)
     pasted = paste_faces(photos, aligned.crops, torch.ones(1, size, size), aligned)
     area = face_areas(torch.ones(1, size, size), aligned)[0]
+    with pytest.raises(InputError, match="only 0 were given"):
+        face_areas(torch.ones(1, size, size), aligned, frames=0)
     assert area.float().mean() > 0.1
     assert (pasted - photos)[0][area].abs().max() < 0.02
     assert torch.equal(pasted[0][~area], photos[0][~area])

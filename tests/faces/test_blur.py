@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
+from styleid.errors import InputError
 from styleid.faces import BLURS, Face, align_faces, blur_faces
 
 POINTS = np.array([[80, 80], [120, 80], [100, 102], [85, 124], [115, 124]], dtype=np.float64)
@@ -37,6 +39,11 @@ def test_blur_covers_the_box_even_where_landmarks_are_wrong() -> None:
     wrong = Face((40, 40, 300, 300), POINTS, 1.0, "test")
     blurred = blur_faces(photo, [[wrong]])
     assert (blurred[0, 45:295, 45:295] != photo[0, 45:295, 45:295]).float().mean() > 0.99
+
+
+def test_no_cell_is_no_blur() -> None:
+    with pytest.raises(InputError, match="found 0"):
+        blur_faces(torch.rand(1, 260, 300, 3), faces(), cells=0)
 
 
 def test_aligned_faces_and_lists_give_the_same() -> None:

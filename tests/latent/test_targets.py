@@ -120,6 +120,12 @@ def test_no_two_faces_get_one_identity(family, w_s):
     assert len(book) == 6
 
 
+def test_choosing_tells_its_progress_by_candidate(family, w_s):
+    steps = []
+    choose_targets(family, w_s, generators(3), swap, candidates=10, progress=lambda *step: steps.append(step))
+    assert steps == [(done, 30) for done in (8, 10, 18, 20, 28, 30)]
+
+
 def test_nothing_is_chosen_when_every_candidate_collides(family, w_s):
     book = IdentityBook(1.999)
     book.add(family.recogniser.embed(family.decode(w_s)))
@@ -136,8 +142,9 @@ def test_the_book_measures_from_the_nearest_and_keeps_its_size():
     book.add(torch.eye(2).repeat(5, 1))
     assert len(book) == 4
     assert "0." not in repr(book).replace("threshold=0.5", "")
-    with pytest.raises(InputError):
-        book.add(torch.full((1, 2), torch.nan))
+    for value in (0.0, torch.nan):
+        with pytest.raises(InputError, match="not measured"):
+            book.add(torch.full((1, 2), value))
 
 
 def test_k_same_gives_groups_of_k_their_mean():
@@ -165,6 +172,12 @@ def test_directions_of_every_published_shape(tmp_path, shape, suffix):
         save_file({"direction": values}, path)
     wanted = values.reshape(-1, 512).expand(8, 512)
     assert torch.equal(load_direction(path, 8), wanted)
+
+
+def test_a_direction_that_was_a_parameter_is_read_as_numbers(tmp_path):
+    torch.save(torch.nn.Parameter(torch.ones(512)), tmp_path / "smile.pt")
+    direction = load_direction(tmp_path / "smile.pt", 8)
+    assert not direction.requires_grad and torch.equal(direction, torch.ones(8, 512))
 
 
 def test_direction_files_that_are_refused(tmp_path):

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from styleid.errors import InputError
-from styleid.metrics import Reference, attribute_distance, attributes_preserved, disentanglement_score
+from styleid.metrics import (
+    Reference,
+    attribute_changes,
+    attribute_distance,
+    attributes_preserved,
+    disentanglement_score,
+)
 
 REFERENCE = Reference(id_low=0.0, id_high=1.2, attr_low=0.0, attr_high=0.8)
 
@@ -59,6 +65,19 @@ def test_identity_moved_with_attributes_kept_scores_highest():
 def test_score_refuses_what_was_not_measured(bad):
     with pytest.raises(InputError):
         disentanglement_score(torch.ones(1), bad, reference=REFERENCE)
+
+
+@pytest.mark.parametrize("weight", [{"alpha": math.nan}, {"beta": math.inf}])
+def test_score_refuses_weights_that_are_no_numbers(weight):
+    with pytest.raises(InputError, match="finite"):
+        disentanglement_score(torch.ones(1), torch.ones(1), reference=REFERENCE, **weight)
+
+
+def test_whole_numbers_and_lists_count_as_numbers():
+    expected = disentanglement_score(torch.ones(2), torch.tensor([0.0, 1.0]), reference=REFERENCE)
+    assert disentanglement_score([1, 1], torch.tensor([0, 1]), reference=REFERENCE) == expected
+    (change,) = attribute_changes(["Young"], [[1], [0]], torch.tensor([[0.75], [0.25]]).half())
+    assert (change.before, change.after, change.preserved, change.moved) == (0.5, 0.5, 1.0, 0.25)
 
 
 def test_a_reference_without_spread_raises():

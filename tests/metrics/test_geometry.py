@@ -95,3 +95,9 @@ def test_landmarks_that_span_no_face_raise():
             head_pose(bad)
     with pytest.raises(InputError):
         landmark_drift(np.zeros((5, 2)), seen(0, 0, 0))
+
+
+@pytest.mark.parametrize("drift", [landmark_drift, pose_drift])
+def test_landmarks_must_pair_up(drift):
+    with pytest.raises(InputError, match="pair up"):
+        drift(np.stack([seen(0, 0, 0)] * 2), seen(0, 0, 0))

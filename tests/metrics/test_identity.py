@@ -68,6 +68,22 @@ def test_faces_that_were_not_measured_raise(pair, value):
             function(bad, pair[0])
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_types_may_be_mixed(pair, dtype):
+    a, b = pair[0].to(dtype), pair[1]
+    for function in (identity_distance, pairwise_identity_distance):
+        for first, second in ((a, a), (a, b), (b, a)):
+            expected = function(first.float(), second.float())
+            torch.testing.assert_close(function(first, second).float(), expected, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-42, 1e-25, 1e25, 1e38])
+def test_any_length_of_float32_has_a_direction(scale):
+    a, b = torch.tensor([[1.0, 1.0]]) * scale, torch.tensor([[1.0, -1.0]])
+    for function in (identity_distance, pairwise_identity_distance):
+        torch.testing.assert_close(function(a, b).flatten(), torch.tensor([math.sqrt(2.0)]))
+
+
 def test_shapes_that_do_not_pair_raise(pair):
     a, b = pair
     for other in (b[:3], b[:, :8], b[:0], b[None]):

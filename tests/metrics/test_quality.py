@@ -30,6 +30,8 @@ def test_psnr_and_ssim_are_scikit_images(pictures):
     assert ssim(before, after)[1] == pytest.approx(expected) != 1
     with pytest.raises(InputError):
         ssim(before, after[:1])
+    with pytest.raises(InputError, match="7 pixels, found pictures of 48 x 6"):
+        ssim(before[:, :6], after[:, :6])
 
 
 def test_background_is_what_lies_outside_the_area(pictures):
@@ -44,6 +46,9 @@ def test_background_is_what_lies_outside_the_area(pictures):
     assert leak.changed == pytest.approx(1 / clean.pixels)
     assert leak.largest == pytest.approx(0.25)
     assert background_difference(before, after, torch.ones(48, 48)).pixels == 0
+    after[0, 0] = torch.nan
+    with pytest.raises(InputError, match="NaN"):
+        background_difference(before, after, inside)
 
 
 def test_attribute_changes_count_faces():

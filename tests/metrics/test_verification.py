@@ -101,6 +101,12 @@ def test_a_single_person_has_no_interval():
     assert (interval.value, interval.low, interval.high) == (0.5, None, None)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_mean_over_what_was_not_measured_is_refused(bad):
+    with pytest.raises(InputError, match="not measured"):
+        bootstrap_mean([0.0, bad, 1.0], [1, 2, 3])
+
+
 @pytest.mark.parametrize("bad", [[np.nan], [np.inf], [-1.0], []])
 def test_distances_of_faces_that_were_not_found_are_refused(bad):
     with pytest.raises(InputError):

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from styleid.errors import InputError, WeightsError
 from styleid.networks import load_network, read_weights, write_network
+from styleid.networks.files import check_shapes
+from styleid.networks.kinds import build_network
 from styleid.networks.psp import EncoderConfig, HalvingConv, build_encoder
 
 TYPES = {
@@ -230,6 +232,20 @@ def test_another_number_of_channels_is_refused(shape: tuple[int, ...]) -> None:
     encoder = build_encoder(EncoderConfig(layers=4, units=(1, 1, 1, 1), widths=(8, 8, 8, 8), head="last-w"))
     with pytest.raises(InputError, match=r"\[N, 3, S, S\]"):
         encoder(torch.zeros(shape))
+
+
+@pytest.mark.parametrize(("kind", "channels"), [("psp", 19), ("e4e", 5), ("psp-seg", 3)])
+def test_an_encoder_has_the_channels_of_its_kind(kind: str, channels: int) -> None:
+    with pytest.raises(WeightsError, match=rf"kind {kind} takes .* channels, found one of {channels}"):
+        build_network(kind, EncoderConfig(layers=LAYERS, input_nc=channels))
+
+
+@pytest.mark.parametrize(("needed", "found"), [(3, 6), (6, 3)])
+def test_weights_for_other_channels_are_named_as_such(needed: int, found: int) -> None:
+    networks = [build_network("psp", EncoderConfig(layers=LAYERS, input_nc=n)) for n in (needed, found)]
+    shapes = {name: tuple(x.shape) for name, x in networks[1].state_dict().items()}
+    with pytest.raises(WeightsError, match=f"{found} input channels instead of {needed}"):
+        check_shapes(networks[0], shapes, "psp")
 
 
 @pytest.mark.parametrize(

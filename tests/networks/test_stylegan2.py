@@ -131,6 +131,11 @@ def test_gradients_are_those_of_finite_differences(strips: None) -> None:
     torch.testing.assert_close(forward, slope, rtol=1e-4, atol=0)
 
 
+def test_float64_takes_codes_of_float32() -> None:
+    network, w_plus = generator().double(), codes(1)
+    assert torch.equal(network.synthesis(w_plus), network.synthesis(w_plus.double()))
+
+
 def test_a_later_call_leaves_earlier_pictures_alone(strips: None) -> None:
     network = generator()
     first = network.synthesis(codes(2))

@@ -46,6 +46,10 @@ def test_another_precision_computes_with_its_own_weight() -> None:
     assert conv(x.bfloat16()).dtype == torch.bfloat16 and conv._tiles is None
 
 
+def test_a_batch_of_none_gives_none() -> None:
+    assert layer()(torch.zeros(0, WIDE, 32, 32)).shape == (0, 5, 32, 32)
+
+
 def test_tiles_are_no_part_of_the_state() -> None:
     conv = layer()
     conv(torch.randn(1, WIDE, 32, 32))

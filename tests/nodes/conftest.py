@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -30,6 +31,14 @@ def node(pack: ModuleType):
 def errors(pack: ModuleType) -> ModuleType:
     """The error classes that the nodes raise."""
     return sys.modules[f"{pack.__name__}.styleid.errors"]
+
+
+@pytest.fixture
+def modules(pack: ModuleType) -> Callable[[str], ModuleType]:
+    """Node modules and the library's, as the pack sees them."""
+    name = pack.__name__
+    importlib.import_module(f"{name}.styleid.faces")
+    return lambda path: sys.modules[f"{name}.{path}"]
 
 
 def defaults(cls: type) -> dict[str, object]:

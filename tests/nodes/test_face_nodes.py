@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import sys
 
 import numpy as np
 import pytest
@@ -12,14 +10,6 @@ import torch
 
 HEIGHT, WIDTH = 160, 240
 AT = ((60, 70), (170, 80))  # centres of the two faces of the first photograph
-
-
-@pytest.fixture
-def modules(pack):
-    """Node modules and the library's, as the pack sees them."""
-    name = pack.__name__
-    importlib.import_module(f"{name}.styleid.faces")
-    return lambda path: sys.modules[f"{name}.{path}"]
 
 
 @pytest.fixture
@@ -257,6 +247,21 @@ def test_of_several_random_faces_the_one_least_like_the_source_is_taken(node, ti
         **{**inputs, "labels": empty}, source=aligned.crops[:0], candidates=2
     )
     assert len(none) == 0
+
+
+def test_drawing_from_a_mask_tells_its_progress_by_candidate(
+    node, tiny_family, aligned, modules, monkeypatch
+):
+    (labels,) = node("StyleIDParseFace")(models=tiny_family, crops=aligned.crops)
+    shares = []
+    monkeypatch.setattr(
+        modules("nodes._bridge"), "progress_bar", lambda _: lambda done, total: shares.append(done / total)
+    )
+    many = type(labels)(labels.ids.repeat(2, 1, 1))  # 6 faces: two steps
+    node("StyleIDRandomTargetFromMask")(
+        models=tiny_family, labels=many, source=aligned.crops.repeat(2, 1, 1, 1), candidates=2
+    )
+    assert shares == pytest.approx([2 / 6, 4 / 6, 4 / 6, 5 / 6, 1, 1])
 
 
 def test_masks_of_other_sizes_fit(node, aligned):

@@ -128,6 +128,14 @@ def test_privacy_report_of_finished_photographs(node, photograph, tiny_family, t
     assert "parrot: rank-1" in report and is_chart(charts, 3)
 
 
+def test_pictures_that_do_not_pair_are_counted_as_pictures(node, tiny_family, errors, modules):
+    images = torch.zeros(3, 64, 64, 3)
+    with pytest.raises(errors.InputError, match=r"3 \(one per image\) or 1, found a batch of 2"):
+        node("StyleIDPrivacyReport")(models=tiny_family, images=images, anonymised=images[:2])
+    with pytest.raises(errors.InputError, match="one per image"):
+        modules("nodes.faces").boxes_of(torch.zeros(2, 64, 64), images)
+
+
 def test_privacy_report_of_nobody_stops(node, photograph, tiny_family, errors, pack, monkeypatch):
     module = sys.modules[f"{pack.__name__}.styleid.evaluate.evaluation"]
     monkeypatch.setattr(module, "detect_faces", lambda image, **options: [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -44,6 +46,19 @@ def test_what_does_not_reach_the_target_is_blurred_or_stops(reach, crops):
 def test_a_named_recogniser_searches_and_the_other_judges(reach, crops):
     report = reach(crops[:1], recognisers="judge", target="false-accept rate", value=0.05)[-1]
     assert "judge (searches)" in report and "tuner (judges)" in report and "random identities" in report
+
+
+def test_a_rate_that_must_be_measured_can_be_cancelled(reach, crops, pack, monkeypatch):
+    class Cancelled(Exception):
+        pass
+
+    def cancel(done, total):
+        assert (done, total) == (8, 160)
+        raise Cancelled
+
+    monkeypatch.setattr(sys.modules[f"{pack.__name__}.nodes._bridge"], "progress_bar", lambda _: cancel)
+    with pytest.raises(Cancelled):
+        reach(crops[:1], target="false-accept rate", value=0.05)
 
 
 def test_no_face_is_no_target_that_was_reached(reach, crops):

@@ -258,11 +258,38 @@ def test_half_an_area_is_half_a_change(composite: str) -> None:
         (lambda s, t, a: (s, t * torch.nan, a), "target holds NaN"),
         (lambda s, t, a: (s, t, torch.stack([a, a])), "area must have"),
         (lambda s, t, a: (s, t, a[:8]), "area must have"),
+        (lambda s, t, a: (torch.stack([s, s]), torch.stack([t, t]), torch.stack([a] * 3)), "area must have"),
     ],
 )
 def test_what_cannot_be_blended_is_named(change, message: str) -> None:
     with pytest.raises(InputError, match=message):
         masked_blend(*change(*pair()), match="none")
+
+
+@pytest.mark.parametrize("composite", COMPOSITES)
+def test_any_floating_type_and_gradients_blend_as_float32_does(composite: str) -> None:
+    source, target, area = (x[None] for x in pair())
+    labels = (area.long(), area.roll(5, 1).long())
+    options = {"detail": True, "light": 0.5, "composite": composite}
+    source, area = source.bfloat16(), area.half()
+    expected = masked_blend(source.float(), target, area.float(), labels=labels, **options)
+    mixed = [x.requires_grad_() for x in (source, target, area)]
+    out = masked_blend(*mixed, labels=labels, **options)
+    assert torch.equal(out, expected.bfloat16()) and not out.requires_grad
+    with pytest.raises(InputError, match="Labels are integers"):
+        masked_blend(*mixed, labels=(labels[0], labels[1].half()))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_mask_for_another_number_of_pictures_is_refused(count: int) -> None:
+    pictures, masks = torch.rand(2, 16, 16, 3), torch.ones(count, 16, 16)
+    if count == 1:
+        assert match_colour(pictures, pictures, masks).shape == pictures.shape
+        return
+    with pytest.raises(InputError, match=rf"one per image, found \[{count}, 16, 16\]"):
+        match_colour(pictures, pictures, masks)
+    with pytest.raises(InputError, match="The mask must have"):
+        match_colour(pictures[0], pictures[0], torch.ones(2, 16, 16))
 
 
 def test_no_picture_gives_no_picture() -> None:

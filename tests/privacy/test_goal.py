@@ -56,6 +56,19 @@ def test_a_rate_that_is_not_stored_is_measured_and_said(tiny_family):
     assert goal.tuners[0].threshold == calibrate(tiny_family.recogniser, tiny_family, 0.05)
 
 
+def test_measuring_thresholds_tells_its_progress_once_for_all_and_can_be_cancelled(tiny_family):
+    steps = []
+    make_goal(tiny_family, far=0.05, progress=lambda *step: steps.append(step))
+    assert steps == [(done, 160) for done in range(8, 161, 8)]
+    steps.clear()
+    calibrate(tiny_family.judge, tiny_family, 0.05, people=12, progress=lambda *step: steps.append(step))
+    assert steps == [(8, 12), (12, 12)]
+    with pytest.raises(ZeroDivisionError):
+        make_goal(tiny_family, far=0.05, progress=lambda done, total: 1 / 0)
+    with pytest.raises(InputError):
+        calibrate(tiny_family.judge, torch.zeros(0, 64, 64, 3), 0.1)
+
+
 def test_calibration_counts_pairs_of_different_people(tiny_family, photograph):
     crops = torch.stack([photograph(64, 64, seed=i) for i in range(9)])  # 36 pairs
     recogniser = tiny_family.recogniser

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import fields, replace
+from dataclasses import astuple, fields, replace
 
 import pytest
 import torch
@@ -177,6 +177,17 @@ def test_charts_are_pictures(tiny_family, examples, held_out):
 
 def test_examples_have_one_row_per_face(examples):
     assert {len(getattr(examples, part.name)) for part in fields(examples)} == {10}
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_half_precision_family_trains_as_in_float32(tiny_family, examples, held_out, dtype):
+    half = copy.deepcopy(tiny_family)
+    for network in half.networks():
+        network.to(dtype)
+    (point,), (exact,) = (
+        train_swapper(family, examples, held_out, steps=1, hidden=8).curve for family in (half, tiny_family)
+    )
+    assert astuple(point) == pytest.approx(astuple(exact), abs=0.05)
 
 
 def test_training_works_where_comfyui_runs_its_nodes(tiny_family, held_out):

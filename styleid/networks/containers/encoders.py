@@ -33,45 +33,36 @@ _TYPES: Mapping[str, str] = {
 }
 _OF_PSP = frozenset({"pyramid", "last", "last-w", "map"})
 _OF_E4E = frozenset({"pyramid-delta", "map-delta"})
-_LABELS = 19
 
 
 def read_psp(path: Path) -> Encoder:
     """Image encoder of pixel2style2pixel or of ReStyle's pSp."""
-    return _read(path, "psp", inputs=(3, 6))
+    return _read(path, "psp")
 
 
 def read_e4e(path: Path) -> Encoder:
     """Image encoder of encoder4editing or of ReStyle's e4e."""
-    return _read(path, "e4e", inputs=(3, 6))
+    return _read(path, "e4e")
 
 
 def read_psp_seg(path: Path) -> Encoder:
     """Encoder of one-hot label maps of pixel2style2pixel."""
-    return _read(path, "psp-seg", inputs=(_LABELS,))
+    return _read(path, "psp-seg")
 
 
-def _read(path: Path, kind: str, inputs: tuple[int, ...]) -> Encoder:
+def _read(path: Path, kind: str) -> Encoder:
     content = read_container(path, allowed=[argparse.Namespace])
     state = state_dict_in(content, "state_dict", path)
     encoder = {name[len(_PREFIX) :]: x for name, x in state.items() if name.startswith(_PREFIX)}
     options = _options(content)
     head = _head(encoder, options, kind)
     first = encoder.get("input_layer.0.weight")
-    if first is None or first.ndim != 4 or first.shape[1] not in inputs:
-        found = (
-            "none"
-            if first is None
-            else f"one of {first.shape[1] if first.ndim == 4 else first.ndim} channels"
-        )
-        raise WeightsError(
-            f"Expected an encoder of kind {kind}, which takes {' or '.join(map(str, inputs))} channels, found {found}. "
-            "Choose the right file or kind."
-        )
+    if first is None or first.ndim != 4:
+        raise WeightsError(f"Expected an encoder of kind {kind}, found none. Choose the right file or kind.")
     layers = _layers(encoder, state, content, options, head)
     config = EncoderConfig(layers=layers, input_nc=first.shape[1], head=head, slope=1.0)
-    mean = _mean(content, options, config)
-    return fill_network(build_network(kind, config), {**encoder, "latent_avg": mean}, kind)
+    network = build_network(kind, config)
+    return fill_network(network, {**encoder, "latent_avg": _mean(content, options, config)}, kind)
 
 
 def _options(content: Any) -> Mapping[str, Any]:
