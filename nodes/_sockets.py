@@ -84,6 +84,22 @@ def square_crops(crops: Tensor, what: str = "crops") -> Tensor:
     return crops
 
 
+def crop_pair(source: Tensor, output: Tensor, node: str) -> tuple[Tensor, Tensor]:
+    """Two batches of as many square crops, not empty. A single output is not taken for several faces: it may be all that
+    was found again, and says nothing about the others."""
+    source, output = square_crops(source, "source"), square_crops(output, "output")
+    if not len(source):
+        raise InputError(
+            f"{node}: there is no face to compare. No face is an outcome of its own, never a number."
+        )
+    if len(source) != len(output):
+        raise InputError(
+            f"{node}: found {len(source)} source faces and {len(output)} outputs. Give one output for each source face, in "
+            "the same order."
+        )
+    return source, output
+
+
 def match_count(values: Tensor, count: int, what: str, each: str = "face") -> Tensor:
     """One value for every face (or whatever `each` is): a batch of `count`, or a single one that is repeated."""
     if len(values) == count:

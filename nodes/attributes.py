@@ -17,7 +17,7 @@ from ..styleid.metrics import (
     disentanglement_score,
     identity_distance,
 )
-from ._sockets import in_batches, match_count, square_crops
+from ._sockets import crop_pair, in_batches
 from .latent import MODELS_INPUT
 
 WEIGHT = {"default": 1.0, "min": 0.0, "max": 10.0, "step": 0.1}
@@ -25,17 +25,6 @@ CROPS_INPUTS = {
     "source": ("IMAGE", {"tooltip": "Aligned crops of the original faces."}),
     "output": ("IMAGE", {"tooltip": "Aligned crops of the new faces, in the same order."}),
 }
-
-
-def crop_pair(source: Tensor, output: Tensor, node: str) -> tuple[Tensor, Tensor]:
-    """Two batches of as many square crops, not empty."""
-    source = square_crops(source, "source")
-    output = match_count(square_crops(output, "output"), len(source), "output")
-    if not len(source):
-        raise InputError(
-            f"{node}: there is no face to compare. No face is an outcome of its own, never a number."
-        )
-    return source, output
 
 
 class StyleIDAttributeDistance:

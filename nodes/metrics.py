@@ -6,12 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
-from ..styleid.errors import InputError
 from ..styleid.family import Family
 from ..styleid.metrics import identity_distance
 from ._identities import RECOGNISER_INPUT, recogniser_of
 from ._report import distance_report
-from ._sockets import in_batches, match_count, square_crops
+from ._sockets import crop_pair, in_batches
 from .latent import MODELS_INPUT
 
 
@@ -47,12 +46,7 @@ class StyleIDIdentityDistance:
     def execute(
         self, *, models: Family, source: Tensor, output: Tensor, recogniser: str
     ) -> tuple[float, float, float, str]:
-        source = square_crops(source, "source")
-        output = match_count(square_crops(output, "output"), len(source), "output")
-        if not len(source):
-            raise InputError(
-                "Identity Distance: there is no face to compare. No face is not a distance of 0."
-            )
+        source, output = crop_pair(source, output, "Identity Distance")
         network = recogniser_of(models, recogniser)
         before, after = in_batches(network.embed, source), in_batches(network.embed, output)  # [N, 512]
         distances = identity_distance(before, after)  # [N]

@@ -15,7 +15,7 @@ from ..styleid.evaluate.tables import short_lines
 from ..styleid.family import Family
 from . import _bridge
 from ._identities import IDENTITIES_INPUT, identity_names
-from ._sockets import as_rgb, match_count
+from ._sockets import as_rgb
 from .latent import MODELS_INPUT
 
 
@@ -62,7 +62,11 @@ class StyleIDPrivacyReport:
         self, *, models: Family, images: Tensor, anonymised: Tensor, baselines: bool, identities: str
     ) -> tuple[float, float, float, str, str, Tensor]:
         images, anonymised = as_rgb(images, "images"), as_rgb(anonymised, "anonymised")
-        anonymised = match_count(anonymised, len(images), "anonymised", "image")
+        if len(images) != len(anonymised):
+            raise InputError(
+                f"Privacy Report: found {len(images)} originals and {len(anonymised)} outputs. Give one output for each "
+                "original, in the same order."
+            )
         names = identity_names(identities, len(images), "Privacy Report")
         run = Evaluation(models, sample=100 if baselines else 0)
         progress = _bridge.progress_bar(len(images))

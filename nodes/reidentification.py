@@ -13,8 +13,8 @@ from ..styleid.evaluate.tables import attack_line
 from ..styleid.family import Family
 from ..styleid.metrics import FaceSet, cluster_identities, collisions, reidentify
 from ._identities import IDENTITIES_INPUT, RECOGNISER_INPUT, identity_numbers, recogniser_of
-from ._sockets import in_batches
-from .attributes import CROPS_INPUTS, crop_pair
+from ._sockets import crop_pair, in_batches
+from .attributes import CROPS_INPUTS
 from .latent import MODELS_INPUT
 
 NEEDS = {
