@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["evaluate_folders"]
 
 _REPORT = "report.json"  # of the run that made the outputs
-_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif")
+_PICTURES = tuple(
+    ".jpg .jpeg .jpe .jif .jfif .png .apng .webp .tif .tiff .bmp .dib .gif .heic .heif .hif".split()
+)
 
 
 def evaluate_folders(
@@ -56,8 +58,8 @@ def evaluate_folders(
         InputError: folders or labels that cannot be meant like this, or not one picture to compare.
     """
     clean, anonymised = Path(clean), Path(anonymised)
-    pictures = _pictures(clean, anonymised)
     made_by = _read_report(anonymised / _REPORT)
+    pictures, skipped = _pictures(clean, anonymised, made_by)
     outputs = _outputs(anonymised, pictures, made_by)
     if not outputs:
         raise InputError(
@@ -67,6 +69,14 @@ def evaluate_folders(
     how, identities = identities_of(pictures, labels)
     tuners = _tuners(made_by)
     run = Evaluation(family, examiners_of(family, recognisers, chosen_by=tuners), sample=sample)
+
+    def failed(path: str, why: str) -> None:
+        run.count_failed()
+        if on_trouble is not None:
+            on_trouble(path, why)
+
+    for folder, why in skipped.items():
+        failed(folder, why)
     for done, picture in enumerate(pictures):
         if progress is not None:
             progress(done, len(pictures) + 1)
@@ -78,9 +88,7 @@ def evaluate_folders(
                 picture, before, after, identity=identities.get(picture), areas=_areas(made_by.get(picture))
             )
         except StyleIDError as error:  # the others go on
-            run.count_failed()
-            if on_trouble is not None:
-                on_trouble(picture, str(error))
+            failed(picture, str(error))
     if not run.pictures["compared"] and not run.pictures["withheld"]:
         raise InputError("Not one picture could be read. Check the folders.")
 
@@ -91,8 +99,12 @@ def evaluate_folders(
     return run.report(labels=how, chosen_by=tuners, progress=tick)
 
 
-def _pictures(clean: Path, anonymised: Path) -> list[str]:
-    """Paths of the pictures below the folder of originals. Raises InputError where there is nothing to compare."""
+def _pictures(
+    clean: Path, anonymised: Path, made_by: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[str], dict[str, str]]:
+    """Paths of the pictures below the folder of originals, by their suffix or because a run had an output of them; and
+    folders that cannot be read, with the reason. Raises InputError where there is nothing to compare.
+    """
     for folder in (clean, anonymised):
         if not folder.is_dir():
             raise InputError(
@@ -100,11 +112,16 @@ def _pictures(clean: Path, anonymised: Path) -> list[str]:
             )
     if same_file(clean, anonymised):
         raise InputError("Both folders are one and the same. Name the originals, then the outputs.")
-    found = [entry.path for entry in walk(clean, [anonymised]) if entry.skipped is None]
-    pictures = [path.relative_to(clean).as_posix() for path in found if path.suffix.lower() in _PICTURES]
+    found = {path.relative_to(clean).as_posix(): why for path, why in walk(clean, [anonymised])}
+    written = {source for source, entry in made_by.items() if entry.get("output")}
+    pictures = [
+        name
+        for name, why in found.items()
+        if why is None and (name in written or Path(name).suffix.lower() in _PICTURES)
+    ]
     if not pictures:
         raise InputError(f"There is no picture below {clean.name!r}.")
-    return pictures
+    return pictures, {name: why for name, why in found.items() if why is not None}
 
 
 def _outputs(

@@ -78,6 +78,19 @@ def test_missing_and_damaged_outputs(run, folders):
     assert err.startswith("bob/1.png: ")
 
 
+def test_whatever_a_run_takes_for_a_picture_is_compared(run, folders):
+    """By its suffix, or because the run's report names an output; a folder that cannot be entered counts as failed."""
+    for name in ("a.jfif", "scan"):
+        for root in ("clean", "anon"):
+            (folders / root / name).write_bytes((folders / root / "ann/1.png").read_bytes())
+    entry = {"source": "scan", "output": "scan", "faces": []}
+    (folders / "anon/report.json").write_text(json.dumps({"pictures": [entry]}))
+    (folders / "clean/loop").symlink_to(folders / "clean")
+    code, out, err = run("--labels", "pairs")
+    assert code == 1 and "6 compared" in out
+    assert "loop: this folder was read before" in err
+
+
 def test_a_run_that_withheld_everything(run, folders):
     for path in sorted((folders / "anon").rglob("*.png"))[1:]:
         path.unlink()
