@@ -47,8 +47,13 @@ def _train(args: argparse.Namespace, device: str) -> int:
     from .networks.files import write_network
     from .swapper import Weights, draw_examples, train_swapper
 
+    curve = args.target.with_suffix(".json")
     if args.target.suffix != ".safetensors" or args.target.exists():
         raise InputError(f"The network is a new .safetensors file, found {str(args.target)!r}.")
+    if curve.exists():
+        raise InputError(
+            f"What was learned is written beside the network, into a new file, found {str(curve)!r}."
+        )
     weights = Weights(
         lambda_w=args.lambda_w,
         lambda_latent=args.lambda_latent,
@@ -74,9 +79,7 @@ def _train(args: argparse.Namespace, device: str) -> int:
         )
     write_network(trained.network, args.target, "swapper")
     rows = [asdict(point) for point in trained.curve]
-    args.target.with_suffix(".json").write_text(
-        json.dumps({"curve": rows}, indent=2) + "\n", encoding="utf-8"
-    )
+    curve.write_text(json.dumps({"curve": rows}, indent=2) + "\n", encoding="utf-8")
     shown = ("step", "total", "distance", "kept", "opened")
     print(table([shown, *([f"{row[name]:.4g}" for name in shown] for row in rows)]))
     return 0

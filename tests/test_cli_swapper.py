@@ -35,6 +35,14 @@ def test_an_existing_file_is_kept(tmp_path):
     assert target.read_text() == "mine"
 
 
+def test_an_existing_curve_is_kept(tmp_path, capsys):
+    curve = tmp_path / "mine.json"
+    curve.write_text("mine")
+    assert main(["train-swapper", str(tmp_path / "mine.safetensors")]) == 2
+    assert "mine.json" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.json"] and curve.read_text() == "mine"
+
+
 def test_what_was_trained_anonymises(tmp_path, capsys, monkeypatch, tiny_family):
     """`--swapper` reaches the family that anonymises, and the report says which file it was."""
     torch.manual_seed(3)

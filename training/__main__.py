@@ -2,8 +2,9 @@
 
 Runs on a CPU or a GPU. Every part resumes from its checkpoint; a part whose checkpoint is complete is only evaluated. The
 shards are made by `python -m training.render`, the same pictures with other persons' faces with `--exchanged`, the face
-detector's heads with `--wide`. With `--further` the networks in `models/` are trained on, at a quarter of the rates,
-generator and encoder at the full one; what comes out replaces them all at once at the end.
+detector's heads with `--wide`; training/render/README.md has the commands. With `--further` the networks in `models/` are
+trained on, at a quarter of the rates, generator and encoder at the full one; what comes out replaces them all at once at
+the end.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from styleid.errors import InputError
 from styleid.latent import load_ranking
 from styleid.networks import read_weights
 from styleid.networks.irse import IRSE
@@ -25,7 +27,7 @@ from .detail import extended, grown, train_detail
 from .detector import evaluate_detector, train_detector
 from .encoder import Critics, train_together
 from .evaluate import evaluate_autoencoder, evaluate_random_faces, evaluate_swap
-from .export import Entry, edit_manifest, export, family, rounded, set_recogniser, sharing
+from .export import Entry, edit_manifest, export, list_parts, rounded, set_recogniser, sharing
 from .further import deliver, further_folder
 from .generator import AutoencoderTrainer, Stage
 from .mapping import fit_mapping
@@ -56,7 +58,29 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--further", action="store_true", help="train the networks in --models further")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
-    return parser.parse_args()
+    options = parser.parse_args()
+    try:
+        prepare(options)
+    except InputError as error:
+        parser.error(str(error))
+    return options
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Pack what is to be packed. InputError, before hours of training, where heads are missing, too few, or do not fit."""
+    swapped = options.cache / "exchanged"
+    if options.shards:
+        pack(options.shards, options.cache)
+    if options.exchanged:
+        pack(options.exchanged, swapped)
+    heads = Heads.open(options.cache)
+    if not swapped.is_dir():
+        raise InputError(
+            f"There is no {swapped}. Name the shards that were rendered with --exchanged: --exchanged SHARDS."
+        )
+    heads.exchanged(swapped)
+    if options.wide:
+        TurnedHeads.open(options.wide)
 
 
 def shipped(models: Path, name: str, kind: str) -> torch.nn.Module:
@@ -162,7 +186,7 @@ def train_generator(
         ("generator", "stylegan2", generator, "W+ codes [N, L, 512]", figures | random_faces),
         ("encoder", "psp", encoder, f"{CROP} in [-1, 1]", figures),
         ("segmentation-encoder", "psp-seg", segmentation, "one-hot label map of 19 classes",
-         evaluate_segmentation(segmentation, generator, parser, heads, 200)),
+         evaluate_segmentation(segmentation, generator, parser, heads)),
     ):  # fmt: skip
         export(Entry(name=f"embedded-{name}", kind=kind, network=net, input=text, figures=measured), models)
     edit_manifest(models, forget_codes)
@@ -173,13 +197,6 @@ def forget_codes(manifest: dict) -> None:
     for one in sharing(manifest, "generator", "embedded-generator"):
         for part in ("ranking", "swapper"):
             one.pop(part, None)
-
-
-def list_parts(manifest: dict) -> None:
-    """Name in the family all parts that there are: the detector is trained apart."""
-    parts = ("generator", "encoder", "segmentation-encoder", "parser", "attributes", "landmarks", "detector")
-    there = [part for part in parts if f"embedded-{part}" in manifest["weights"]]
-    family(manifest).update({part.replace("-", "_"): f"embedded-{part}" for part in there})
 
 
 def main() -> None:
@@ -193,23 +210,18 @@ def main() -> None:
         begin, checkpoints = models, further_folder(models, checkpoints)
         models = checkpoints / "models"
     models.mkdir(parents=True, exist_ok=True)
-    if options.shards:
-        pack(options.shards, options.cache)
-    swapped = options.cache / "exchanged"
-    if options.exchanged:
-        pack(options.exchanged, swapped)
     heads = Heads.open(options.cache)
-    exchanged = heads.exchanged(swapped)
+    exchanged = heads.exchanged(options.cache / "exchanged")
     critics, judge = train_helpers(heads, checkpoints, models, begin)
     train_generator(heads, exchanged, checkpoints, models, critics, judge, begin)
     torch.set_default_device("cpu")
     if options.wide:
-        train_face_detector(TurnedHeads.open(options.wide), options.checkpoints, options.models)
-    edit_manifest(options.models, list_parts)
+        train_face_detector(TurnedHeads.open(options.wide), checkpoints, models)
+    edit_manifest(models, list_parts)
     rank_embedded(models)
     swapper_embedded(checkpoints, models)
     if begin is not None:
-        deliver(models, begin)
+        deliver(models, begin, detector=options.wide is not None)
 
 
 if __name__ == "__main__":

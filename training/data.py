@@ -1,10 +1,13 @@
 """The cache of rendered heads: packing the renderer's shards into memory-mapped arrays, and drawing batches.
 
-Images are split by identity, never by image: the last `HELD_OUT` identities are not trained on.
+Images are split by identity, never by image: the last `HELD_OUT` identities are not trained on. `python -m training.data
+SHARDS CACHE` packs, as `python -m training --shards SHARDS --cache CACHE` does before it trains.
 """
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +17,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["HELD_OUT", "MIRRORED_LABELS", "PERSON", "SIDE", "VISIBLE", "Heads", "here", "pack"]
+from styleid.errors import InputError
+
+__all__ = [
+    "HELD_OUT",
+    "MIRRORED_LABELS",
+    "PERSON",
+    "SIDE",
+    "VISIBLE",
+    "Heads",
+    "batches",
+    "here",
+    "pack",
+    "shard_files",
+    "split",
+]
 
 HELD_OUT = 120
 SIDE = 128  # pixels a side of the pictures that all networks but the generator's last block are trained on
@@ -37,9 +54,36 @@ def here(array: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array)).to(torch.get_default_device())
 
 
+def shard_files(shards: Path) -> list[Path]:
+    """The finished shards of a folder, in their order. InputError where there is none."""
+    files = sorted(path for path in shards.glob("s*.npz") if ".tmp" not in path.name)
+    if not files:
+        raise InputError(f"{shards} holds no shards (s0000.npz ...). Render them: python -m training.render.")
+    return files
+
+
+def split(ident: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the pictures to train on, and of those held out, by whom they show `ident` [N].
+
+    InputError where there are too few persons to train on any.
+    """
+    persons = np.unique(ident)
+    if len(persons) <= HELD_OUT:
+        raise InputError(
+            f"These heads show {len(persons)} persons, and the last {HELD_OUT} are held out. Render more --identities."
+        )
+    held = np.isin(ident, persons[-HELD_OUT:])
+    return np.nonzero(~held)[0], np.nonzero(held)[0]
+
+
+def batches(index: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """`size` pictures at a time, the last ones fewer."""
+    return (index[start : start + size] for start in range(0, len(index), size))
+
+
 def pack(shards: Path, out: Path) -> int:
     """Concatenate `s*.npz` shards into one `.npy` per array, in shard order; returns the number of images."""
-    files = sorted(path for path in shards.glob("s*.npz") if ".tmp" not in path.name)
+    files = shard_files(shards)
     out.mkdir(parents=True, exist_ok=True)
     for name in ARRAYS:
         parts = []
@@ -72,30 +116,39 @@ class Heads:
 
     @classmethod
     def open(cls, folder: Path) -> Heads:
+        """The packed pictures of `folder`. InputError where there are none, or too few."""
+        missing = [
+            name
+            for name in (*(f"{name}.npy" for name in ARRAYS), "names.txt")
+            if not (folder / name).is_file()
+        ]
+        if missing:
+            raise InputError(
+                f"{folder} is no cache of packed heads: it lacks {', '.join(missing)}. "
+                "Make it: python -m training.data SHARDS CACHE."
+            )
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
-        ident = np.asarray(arrays["ident"])
-        last = np.unique(ident)[-HELD_OUT:]
-        held = np.isin(ident, last)
+        train, held_out = split(np.asarray(arrays["ident"]))
         names = tuple((folder / "names.txt").read_text(encoding="utf-8").split())
-        return cls(**arrays, names=names, train=np.nonzero(~held)[0], held_out=np.nonzero(held)[0])
+        return cls(**arrays, names=names, train=train, held_out=held_out)
 
     def exchanged(self, folder: Path) -> Heads:
-        """The packed pictures of `folder`: these with other persons' faces, row by row. ValueError: they are others, or
+        """The packed pictures of `folder`: these with other persons' faces, row by row. InputError: they are others, or
         faces were not exchanged, or between those that are trained on and those that are held out."""
         found = Heads.open(folder)
         same = np.array_equal(self.ident, found.ident)
         if not same or not np.array_equal(self.vec[:, STATE], found.vec[:, STATE]):
-            raise ValueError(
+            raise InputError(
                 f"the {len(found.ident)} exchanged pictures are not those of the {len(self.ident)} heads; "
                 "render them with the same --identities, --states and --seed, and with --exchanged"
             )
         if (found.donor == found.ident).any():
-            raise ValueError(
+            raise InputError(
                 "these pictures show the faces of the heads themselves; render them with --exchanged"
             )
         held_out = found.ident[found.held_out]
         if not np.array_equal(np.isin(found.donor, held_out), np.isin(found.ident, held_out)):
-            raise ValueError(
+            raise InputError(
                 "faces went between training and held-out pictures; render identities by multiples of 20"
             )
         return found
@@ -161,3 +214,25 @@ class Heads:
                 flip[:, None, None], MIRRORED_LABELS.to(labels.device)[labels.flip(2).long()], labels
             )
         return images, labels
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.data", description="Packs the shards of training.render into a cache."
+    )
+    parser.add_argument("shards", type=Path, metavar="SHARDS")
+    parser.add_argument(
+        "cache",
+        type=Path,
+        metavar="CACHE",
+        help="a folder; exchanged pictures belong into its subfolder exchanged",
+    )
+    options = parser.parse_args()
+    try:
+        print(f"{pack(options.shards, options.cache)} pictures packed")
+    except InputError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()

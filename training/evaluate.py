@@ -1,34 +1,54 @@
-"""Held-out figures of generator and encoder: what the manifest and the model cards state."""
+"""Held-out figures of a family: `python -m training.evaluate --cache CACHE [--models MODELS] [--wide SHARDS]`.
+
+Prints, for every network in MODELS (the shipped ones by default), what training measures of it, and on how many held-out
+persons and heads. Swaps are measured where CACHE/exchanged holds the same heads with exchanged faces, the detector where
+--wide names its shards.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styleid.family import resized
+from styleid.errors import StyleIDError, WeightsError
+from styleid.family import Family, resized
 from styleid.latent import swap_layers
 from styleid.networks.psp import Encoder
 from styleid.networks.restyle import encode
 from styleid.networks.stylegan2 import Generator
+from styleid.pipeline.face import identity_layers
 
-from .data import Heads
+from .data import Heads, batches
+from .exported import load_exported
 from .generator import AutoencoderTrainer, identity_crop
-from .recogniser import embed_all
+from .parser import evaluate_parser
+from .recogniser import embed_all, verification
+from .regressors import evaluate_attributes, evaluate_landmarks, halves, summary
+from .segmentation import evaluate_segmentation
 
 __all__ = ["evaluate_autoencoder", "evaluate_random_faces", "evaluate_swap", "frechet_distance"]
+
+RANDOM_FACES = 600
+
+# What is measured, its figures, and whom each of the pictures shows that they rest on [N].
+Figures = tuple[str, dict[str, float], np.ndarray]
 
 
 @torch.no_grad()
 def evaluate_autoencoder(
-    generator: Generator, encoder: Encoder, judge: torch.nn.Module, heads: Heads, count: int = 200
+    generator: Generator, encoder: Encoder, judge: torch.nn.Module, heads: Heads, count: int | None = None
 ) -> dict[str, float]:
-    """PSNR (dB), sharpness (share of the truth's local contrast) and the judge's cosine of reconstructions."""
+    """PSNR (dB), sharpness (share of the truth's local contrast) and the judge's cosine of reconstructions, of the first
+    `count` held-out heads."""
     psnr, sharp, cosine = [], [], []
-    for start in range(0, count, 25):
-        images = heads.images(heads.held_out[start : start + 25], generator.size)
+    for index in batches(heads.held_out[:count], 25):
+        images = heads.images(index, generator.size)
         codes = encode(encoder, generator, resized(images, encoder.input_size))
         found = generator.synthesis(codes).clamp(-1, 1)
         psnr.append(_psnr(found, images))
@@ -44,14 +64,13 @@ def evaluate_autoencoder(
 @torch.no_grad()
 def evaluate_swap(
     generator: Generator, encoder: Encoder, judge: torch.nn.Module, heads: Heads, exchanged: Heads, layers: Sequence[int],
-    count: int = 200,
+    count: int | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """PSNR (dB) and the judge's cosine of raw swaps of identity `layers` to the rendered truth, and its cosine to the
     original, which for the truth itself is `judge_cosine_of_truth_to_original`."""
     torch.manual_seed(7)  # which picture of the donor
     psnr, right, left, floor = [], [], [], []
-    for start in range(0, count, 25):
-        index = heads.held_out[start : start + 25]
+    for index in batches(heads.held_out[:count], 25):
         images, truth = heads.images(index, generator.size), exchanged.images(index, generator.size)
         donors = heads.images(heads.pictures_of(exchanged.donor[index]), generator.size)
         codes, others = (encode(encoder, generator, resized(x, encoder.input_size)) for x in (images, donors))
@@ -73,7 +92,7 @@ def evaluate_random_faces(
     generator: Generator,
     judge: torch.nn.Module,
     heads: Heads,
-    count: int = 600,
+    count: int = RANDOM_FACES,
     pairs: int = 12,
     steps: int = 16,
 ) -> dict[str, float]:
@@ -134,3 +153,70 @@ def _alike(judge: torch.nn.Module, one: Tensor, other: Tensor) -> Tensor:
 
 def _mean(parts: list[Tensor]) -> float:
     return float(torch.cat(parts).mean())
+
+
+def figures_of_heads(family: Family, heads: Heads, exchanged: Heads | None) -> Iterator[Figures]:
+    """Of all networks but the detector; `exchanged` are the heads with other persons' faces, row by row."""
+    generator, encoder, parser, judge = family.generator, family.encoder, family.parser, family.judge.network
+    everybody = heads.ident[heads.held_out]
+    yield "generator, encoder", evaluate_autoencoder(generator, encoder, judge, heads), everybody
+    if exchanged is not None:
+        layers = identity_layers(family)
+        yield "swap", evaluate_swap(generator, encoder, judge, heads, exchanged, layers), everybody
+    yield "random faces", evaluate_random_faces(generator, judge, heads), everybody[:RANDOM_FACES]
+    kept = evaluate_segmentation(family.seg_encoder, generator, parser, heads)
+    yield "segmentation encoder", kept, everybody
+    yield "parser", evaluate_parser(parser, heads), everybody
+    yield "recogniser", verification(family.recogniser.network, heads), everybody
+    yield "judge", verification(judge, heads), everybody
+    yield "landmarks", evaluate_landmarks(family.landmarks, heads), everybody
+    _, measured = halves(heads)  # the others decided which attributes there are
+    found = evaluate_attributes(family.attributes, heads, measured)
+    yield "attributes", summary(found) | found, heads.ident[measured]
+
+
+def figures_of_detector(family: Family, shards: Path) -> Figures:
+    from .detector import evaluate_detector  # needs OpenCV
+    from .scenes import TurnedHeads
+
+    if family.detector is None:
+        raise WeightsError(
+            "These models hold no detector. Leave --wide out, or train one: python -m training --wide."
+        )
+    turned = TurnedHeads.open(shards)
+    shown = [one for one in turned.held_out if turned.shows_face(one)]
+    return "detector", evaluate_detector(family.detector, turned), turned.ident[shown]
+
+
+def evaluate(cache: Path, models: Path, wide: Path | None) -> Iterator[Figures]:
+    family, heads = load_exported(models), Heads.open(cache)
+    swapped = cache / "exchanged"
+    exchanged = heads.exchanged(swapped) if swapped.exists() else None
+    yield from figures_of_heads(family, heads, exchanged)
+    if wide is not None:
+        yield figures_of_detector(family, wide)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--cache", type=Path, required=True, help="folder of the packed arrays")
+    parser.add_argument("--models", type=Path, default=Path(__file__).parents[1] / "models")
+    parser.add_argument("--wide", type=Path, help="folder of the shards rendered with --wide")
+    options = parser.parse_args()
+    torch.set_flush_denormal(True)
+    print(f"{'':22}{'figure':46}{'value':>9}{'persons':>9}{'heads':>7}")
+    try:
+        for part, figures, shown in evaluate(options.cache, options.models, options.wide):
+            count = f"{len(np.unique(shown)):9}{len(shown):7}"
+            for name, value in figures.items():
+                print(f"{part:22}{name:46}{value:9.4f}{count}", flush=True)
+    except StyleIDError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()

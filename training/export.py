@@ -24,6 +24,7 @@ __all__ = [
     "edit_manifest",
     "export",
     "family",
+    "list_parts",
     "read_content",
     "register",
     "rounded",
@@ -31,6 +32,7 @@ __all__ = [
     "sharing",
 ]
 
+REFINE = 12  # steps by which codes of the encoder are refined unless somebody says otherwise
 LICENCE = "MIT"
 TRAINED_ON = "heads rendered from the ICT-FaceKit morphable model (USC ICT, MIT); no photograph of a person"
 
@@ -96,6 +98,16 @@ def read_content(models: Path) -> dict:
 
 def family(manifest: dict) -> dict:
     return manifest["families"].setdefault("embedded", {})
+
+
+def list_parts(manifest: dict) -> None:
+    """Name in the family all parts that there are, as the detector is trained apart; codes are refined by default."""
+    parts = ("generator", "encoder", "segmentation-encoder", "parser", "attributes", "landmarks", "detector")
+    there = [part for part in parts if f"embedded-{part}" in manifest["weights"]]
+    own = family(manifest)
+    own.update({part.replace("-", "_"): f"embedded-{part}" for part in there})
+    if "encoder" in own:
+        own.setdefault("refine", REFINE)
 
 
 def sharing(manifest: dict, role: str, weights: str) -> list[dict]:

@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from .export import edit_manifest, family, read_content, set_recogniser
+from .export import edit_manifest, family, list_parts, read_content, set_recogniser
 from .ranking import set_ranking
 from .swapper import set_swapper
 
@@ -37,10 +37,12 @@ def further_folder(models: Path, checkpoints: Path) -> Path:
     return folder
 
 
-def deliver(made: Path, models: Path) -> None:
-    """Put what was trained further into `models`: the files and their entries, thresholds, ranking and SwapperNet."""
+def deliver(made: Path, models: Path, *, detector: bool = False) -> None:
+    """Put what was trained further into `models`: the files and their entries, thresholds, ranking and SwapperNet, and
+    the detector where one was trained."""
     new = read_content(made)
-    records = {name: new["weights"][name] for name in (f"embedded-{part}" for part in (*STARTS, "swapper"))}
+    parts = (*STARTS, "swapper", *["detector"] * detector)
+    records = {name: new["weights"][name] for name in (f"embedded-{part}" for part in parts)}
     partials = {models / record["file"]: models / f"{name}.partial" for name, record in records.items()}
     for path, partial in partials.items():
         shutil.copyfile(made / path.name, partial)
@@ -49,6 +51,7 @@ def deliver(made: Path, models: Path) -> None:
 
     def change(manifest: dict) -> None:
         manifest["weights"].update(records)
+        list_parts(manifest)
         for role in ("recogniser", "judge"):
             set_recogniser(manifest, role, family(new)[role])
         set_ranking(manifest)

@@ -12,7 +12,7 @@ from styleid.family import resized
 from styleid.networks.unet import ParserConfig, UNetParser
 
 from .augment import backdrop, erase, photometric, strands, warp
-from .data import Heads
+from .data import Heads, batches
 from .loop import FURTHER, Run, averaged, cosine, update_average
 
 __all__ = ["evaluate_parser", "train_parser"]
@@ -29,12 +29,11 @@ def class_weights(heads: Heads) -> torch.Tensor:
 
 
 @torch.no_grad()
-def evaluate_parser(net: UNetParser, heads: Heads, count: int = 240) -> dict[str, float]:
-    """Pixel accuracy and mean IoU over the classes that occur, on held-out identities at full size."""
+def evaluate_parser(net: UNetParser, heads: Heads, count: int | None = None) -> dict[str, float]:
+    """Pixel accuracy and mean IoU over the classes that occur, on the first `count` held-out heads at full size."""
     net.eval()
     confusion = torch.zeros(19 * 19)
-    for start in range(0, count, 24):
-        index = heads.held_out[start : start + 24]
+    for index in batches(heads.held_out[:count], 24):
         truth = heads.labels(index, heads.side).long()
         images = resized(heads.images(index, heads.side), net.input_size)
         found = resized(net((images + 1) / 2), heads.side).argmax(1)

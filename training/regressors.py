@@ -20,7 +20,9 @@ __all__ = [
     "balanced",
     "evaluate_attributes",
     "evaluate_landmarks",
+    "halves",
     "reliable",
+    "summary",
     "train_attributes",
     "train_landmarks",
 ]
@@ -112,7 +114,7 @@ def evaluate_landmarks(net: LandmarkNet, heads: Heads) -> dict[str, float]:
     figures = {}
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        index = heads.held_out[:200]
+        index = heads.held_out
         images, points = heads.images(index), heads.landmarks(index)
         for name, crops in (("first_look", loose_crops), ("second_look", upright_crops)):
             crop, truth = crops(images, points, net.input_size)
@@ -194,13 +196,20 @@ def balanced(net: AttributeNet, heads: Heads, pictures: int = 2000) -> Attribute
     return net
 
 
+def halves(heads: Heads) -> tuple[np.ndarray, np.ndarray]:
+    """The held-out pictures that decide which attributes stay, and those that give their figures: no person in both."""
+    persons = np.unique(heads.ident[heads.held_out])
+    first = np.isin(heads.ident[heads.held_out], persons[: len(persons) // 2])
+    return heads.held_out[first], heads.held_out[~first]
+
+
 def reliable(net: AttributeNet, heads: Heads, floor: float = 0.65) -> tuple[AttributeNet, dict[str, float]]:
     """The net without the attributes it cannot tell, and the figures of the others.
 
-    The first half of the held-out identities decides which attributes stay, the second half gives the figures.
+    One half of the held-out identities decides which attributes stay, the other gives the figures.
     """
-    half = len(heads.held_out) // 2
-    decided = evaluate_attributes(net, heads, heads.held_out[:half])
+    deciding, measured = halves(heads)
+    decided = evaluate_attributes(net, heads, deciding)
     names = tuple(name for name in net.names if decided.get(name, 0.0) >= floor)
     rows = [net.names.index(name) for name in names]
     pruned = AttributeNet(replace(net.config, names=names))
@@ -208,7 +217,7 @@ def reliable(net: AttributeNet, heads: Heads, floor: float = 0.65) -> tuple[Attr
     for key in ("head.5.weight", "head.5.bias"):
         state[key] = state[key][rows]
     pruned.load_state_dict(state)
-    return pruned.eval(), evaluate_attributes(pruned, heads, heads.held_out[half:])
+    return pruned.eval(), evaluate_attributes(pruned, heads, measured)
 
 
 def summary(figures: dict[str, float]) -> dict[str, float]:

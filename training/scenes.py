@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from .clutter import add_shapes, add_things, texture
-from .data import HELD_OUT
+from .data import shard_files, split
 from .regressors import MIRRORED_POINTS
 from .render.backdrop import backdrop
 from .render.labels import LABELS, YAW
@@ -49,13 +49,12 @@ class TurnedHeads:
     @classmethod
     def open(cls, shards: Path) -> TurnedHeads:
         rows: dict[str, list[np.ndarray]] = {name: [] for name in ("img", "lab", "lm5", "vec", "ident")}
-        for path in sorted(path for path in shards.glob("s*.npz") if ".tmp" not in path.name):
+        for path in shard_files(shards):
             with np.load(path) as shard:
                 for name, parts in rows.items():
                     parts.append(shard[name])
         img, lab, points, vec, ident = (np.concatenate(parts) for parts in rows.values())
-        held = np.isin(ident, np.unique(ident)[-HELD_OUT:])
-        return cls(img, lab, points, vec[:, YAW], ident, np.nonzero(~held)[0], np.nonzero(held)[0])
+        return cls(img, lab, points, vec[:, YAW], ident, *split(ident))
 
     def shows_face(self, index: int) -> bool:
         return bool(abs(self.yaw[index]) < FACE_YAW)

@@ -15,7 +15,7 @@ from styleid.networks.restyle import encode
 from styleid.networks.stylegan2 import Generator
 from styleid.networks.unet import UNetParser
 
-from .data import SIDE, Heads
+from .data import SIDE, Heads, batches
 from .loop import FURTHER, Run, cosine
 
 RATE = 1e-3
@@ -46,7 +46,7 @@ def train_segmentation(
         folder,
         steps,
         state,
-        lambda: evaluate_segmentation(net, generator, parser, heads),
+        lambda: evaluate_segmentation(net, generator, parser, heads, 48),
         seed=seed,
     )
     for step in run.steps():
@@ -87,11 +87,13 @@ def _new(heads: Heads, generator: Generator, encoder: Encoder, count: int = 400)
 
 @torch.no_grad()
 def evaluate_segmentation(
-    net: Encoder, generator: Generator, parser: UNetParser, heads: Heads, count: int = 48
+    net: Encoder, generator: Generator, parser: UNetParser, heads: Heads, count: int | None = None
 ) -> dict[str, float]:
-    """Share of pixels whose class survives labels -> W+ -> picture -> labels, held out."""
+    """Share of pixels whose class survives labels -> W+ -> picture -> labels, of the first `count` held out."""
     net.eval()
-    labels = heads.labels(heads.held_out[:count])
-    decoded = generator.synthesis(net(one_hot(labels)), noise="none", size=SIDE).clamp(-1, 1)
-    found = parser((decoded + 1) / 2).argmax(1)
-    return {"label_agreement": float((found == labels).float().mean())}
+    same = []
+    for index in batches(heads.held_out[:count], 25):
+        labels = heads.labels(index, SIDE)
+        decoded = generator.synthesis(net(one_hot(labels)), noise="none", size=SIDE).clamp(-1, 1)
+        same.append(parser((decoded + 1) / 2).argmax(1) == labels)
+    return {"label_agreement": float(torch.cat(same).float().mean())}

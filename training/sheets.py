@@ -1,4 +1,4 @@
-"""The pictures of the model cards: `python -m training.sheets --cache CACHE [--out models/pictures]`.
+"""The pictures of the model cards: `python -m training.sheets --cache CACHE [--models MODELS] [--out MODELS/pictures]`.
 
 Random faces, mixed ones, what lies between two of them, held-out heads from the best to the worst reconstruction, each with
 what the parser sees, and swaps beside what the renderer makes of the same exchange.
@@ -14,12 +14,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from styleid.family import Family, load_family
+from styleid.errors import StyleIDError
+from styleid.family import Family
 from styleid.latent import project, random_targets, swap_layers
 from styleid.pipeline.face import identity_layers
 from styleid.randomness import derive_generator
 
 from .data import Heads
+from .exported import load_exported
 
 __all__ = ["between", "mixed", "reconstructed", "samples", "swapped"]
 
@@ -110,16 +112,21 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cache", type=Path, required=True, help="folder of the packed arrays")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "models" / "pictures")
+    parser.add_argument("--models", type=Path, default=Path(__file__).parents[1] / "models")
+    parser.add_argument("--out", type=Path, help="folder of the pictures (MODELS/pictures)")
     options = parser.parse_args()
-    family = load_family("embedded")
+    out = options.out or options.models / "pictures"
+    try:
+        family, heads = load_exported(options.models), Heads.open(options.cache)
+        exchanged = heads.exchanged(options.cache / "exchanged")
+    except StyleIDError as error:
+        parser.error(str(error))
     for truncation in (0.7, 1.0):
-        save(samples(family, truncation), options.out / f"samples-{truncation:g}.jpg")
-    save(mixed(family), options.out / "mixed.jpg")
-    save(between(family), options.out / "between.jpg")
-    heads = Heads.open(options.cache)
-    save(reconstructed(family, heads), options.out / "reconstructed.jpg")
-    save(swapped(family, heads, heads.exchanged(options.cache / "exchanged")), options.out / "swapped.jpg")
+        save(samples(family, truncation), out / f"samples-{truncation:g}.jpg")
+    save(mixed(family), out / "mixed.jpg")
+    save(between(family), out / "between.jpg")
+    save(reconstructed(family, heads), out / "reconstructed.jpg")
+    save(swapped(family, heads, exchanged), out / "swapped.jpg")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,3 +39,25 @@ def heads() -> Heads:
 def exchanged(heads: Heads) -> Heads:
     """The same pictures with the face of the next person."""
     return replace(heads, img=255 - heads.img, donor=(heads.ident + 1) % 10)
+
+
+class Watched:
+    """An array that notes which of its rows are read."""
+
+    def __init__(self, array: np.ndarray, read: set[int]) -> None:
+        self.array, self.read, self.shape = array, read, array.shape
+
+    def __getitem__(self, index: int | np.ndarray) -> np.ndarray:
+        self.read.update(np.atleast_1d(index).tolist())
+        return self.array[index]
+
+
+@pytest.fixture
+def watch() -> Callable[..., tuple[Any, set[int]]]:
+    """watch(heads, "img", ...): the same heads, and the numbers of the pictures whose arrays of these names are read."""
+
+    def watch(heads: Any, *names: str) -> tuple[Any, set[int]]:
+        read: set[int] = set()
+        return replace(heads, **{name: Watched(getattr(heads, name), read) for name in names}), read
+
+    return watch

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from styleid.errors import InputError
+from training import __main__ as training
 from training import data
 from training.augment import backdrop, erase, photometric, strands, toned, tones, warp
-from training.data import ARRAYS, Heads, pack
+from training.data import ARRAYS, Heads, pack, split
 from training.generator import with_partners
 
 
@@ -140,3 +142,41 @@ def test_every_second_picture_is_of_the_person_before_it(heads: Heads) -> None:
     index = with_partners(heads, np.array([0, 1, 30, 7]))
     assert (heads.ident[index[::2]] == heads.ident[index[1::2]]).all()
     assert (index[::2] != index[1::2]).all()
+
+
+def test_a_folder_without_shards_or_heads_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"holds no shards .*training\.render"):
+        pack(tmp_path, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+    with pytest.raises(InputError, match=r"no cache of packed heads: it lacks img\.npy"):
+        Heads.open(tmp_path)
+
+
+def test_some_persons_are_left_to_train_on(heads: Heads, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "HELD_OUT", 2)
+    train, held_out = split(heads.ident)
+    assert np.array_equal(train, heads.train) and np.array_equal(held_out, heads.held_out)
+    monkeypatch.setattr(data, "HELD_OUT", 12)
+    with pytest.raises(InputError, match="12 persons, and the last 12 are held out"):
+        split(heads.ident)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--shards=nowhere"], "nowhere holds no shards"),
+        ([], "rendered with --exchanged"),
+        (["--exchanged=nowhere"], "nowhere holds no shards"),
+    ],
+)
+def test_training_says_in_a_line_which_heads_it_lacks(
+    heads: Heads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, options: list[str], said: str
+) -> None:
+    monkeypatch.setattr(training.Heads, "open", lambda _: heads)
+    fixed = [f"--cache={tmp_path}", f"--checkpoints={tmp_path / 'checkpoints'}"]
+    monkeypatch.setattr("sys.argv", ["training", *fixed, *options])
+    with pytest.raises(SystemExit) as ended:
+        training.main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())

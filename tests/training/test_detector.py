@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,13 @@ def test_training_moves_every_part_and_resumes(
     assert torch.equal(detector.train_detector(heads, tmp_path, steps=2).head.weight, before)
     after = detector.train_detector(heads, tmp_path, steps=3).head.weight
     assert after.isfinite().all() and not torch.equal(after, before)
+
+
+def test_no_figure_rests_on_a_training_head(heads: TurnedHeads, watch: Callable) -> None:
+    watched, read = watch(heads, "img", "lab", "points")
+    net = FaceDetector(detector.DetectorConfig(widths=(8, 8, 8, 8)))
+    detector.evaluate_detector(net, watched, 12)
+    assert read == set(heads.held_out)
 
 
 def test_figures_are_shares(heads: TurnedHeads) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from styleid.errors import WeightsError
 from styleid.family import Family
-from training import ranking, swapper
-from training.__main__ import list_parts
-from training.export import Entry, edit_manifest, export, family, set_recogniser
+from styleid.weights.manifest import read_manifest
+from training import ranking, sheets, swapper
+from training.export import REFINE, Entry, edit_manifest, export, family, list_parts, set_recogniser
 from training.exported import load_exported
 
+SHIPPED = Path(__file__).parents[2] / "models" / "manifest.json"
 KINDS = {
     "generator": "stylegan2", "encoder": "psp", "parser": "unet-parser", "attributes": "attributes",
     "landmarks": "landmarks",
@@ -82,3 +84,26 @@ def test_a_detector_is_listed_where_there_is_one() -> None:
     manifest["weights"]["embedded-detector"] = {}
     list_parts(manifest)
     assert family(manifest) == {"parser": "embedded-parser", "detector": "embedded-detector"}
+
+
+def test_codes_of_a_new_encoder_are_refined_unless_the_family_says_otherwise(
+    models: Path, tmp_path: Path
+) -> None:
+    assert load_exported(models).refine == REFINE == read_manifest(SHIPPED).families["embedded"].refine
+    edit_manifest(models, lambda manifest: family(manifest).update(refine=3))
+    edit_manifest(models, list_parts)
+    assert load_exported(models).refine == 3
+
+
+def test_the_pictures_of_the_cards_are_of_the_folder_that_is_named(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, saved = [], []
+    for name in ("samples", "mixed", "between", "reconstructed", "swapped"):
+        monkeypatch.setattr(sheets, name, lambda family, *_: shown.append(family.generator.weights_file))
+    monkeypatch.setattr(sheets, "save", lambda _, path: saved.append(path.parent))
+    monkeypatch.setattr(sheets.Heads, "open", lambda _: SimpleNamespace(exchanged=lambda _: None))
+    monkeypatch.setattr("sys.argv", ["sheets", f"--cache={tmp_path}", f"--models={models}"])
+    sheets.main()
+    assert set(shown) == {models / "embedded-generator.safetensors"}
+    assert set(saved) == {models / "pictures"}

@@ -77,17 +77,23 @@ def test_what_was_trained_further_replaces_its_start_and_nothing_else(models: Pa
     assert families["embedded"]["swapper"] == "embedded-swapper"
     assert families["theirs"] == {"generator": "theirs"} and families["new"] == {"generator": "new"}
     assert not list(models.glob("*.partial"))
+    deliver(made, models, detector=True)
+    assert (models / "embedded-detector.safetensors").read_text(encoding="utf-8") == "detector first"
 
 
+@pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("further", [False, True])
 def test_a_further_run_reads_the_start_and_writes_beside_it(
-    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, further: bool
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, further: bool, wide: bool
 ) -> None:
     calls = []
     checkpoints = tmp_path / "checkpoints"
     target = checkpoints if not further else further_folder(models, checkpoints)
     options = [f"--cache={tmp_path}", f"--checkpoints={checkpoints}", f"--models={models}"]
-    monkeypatch.setattr("sys.argv", ["training", *options, *["--further"] * further])
+    more = ["--further"] * further + [f"--wide={tmp_path}"] * wide
+    monkeypatch.setattr("sys.argv", ["training", *options, *more])
+    monkeypatch.setattr(training, "prepare", lambda _: None)
+    monkeypatch.setattr(training, "TurnedHeads", Opened)
     for name in ("set_num_threads", "set_flush_denormal", "set_default_device"):
         monkeypatch.setattr(training.torch, name, lambda _: None)
     monkeypatch.setattr(training, "Heads", Opened)
@@ -95,14 +101,16 @@ def test_a_further_run_reads_the_start_and_writes_beside_it(
     monkeypatch.setattr(
         training, "train_generator", lambda *where: calls.append((where[2], where[3], where[6]))
     )
+    monkeypatch.setattr(training, "train_face_detector", lambda _, *where: calls.append(where))
     monkeypatch.setattr(training, "rank_embedded", lambda to: calls.append(to))
     monkeypatch.setattr(training, "swapper_embedded", lambda *where: calls.append(where))
-    monkeypatch.setattr(training, "deliver", lambda *where: calls.append(where))
+    monkeypatch.setattr(training, "deliver", lambda *where, detector: calls.append((*where, detector)))
     training.main()
     into = target / "models" if further else models
     begin = models if further else None
-    expected = [(target, into, begin), (target, into, begin), into, (target, into)]
-    assert calls == expected + [(into, models)] * further
+    detector = [(target, into)] * wide
+    expected = [(target, into, begin), (target, into, begin), *detector, into, (target, into)]
+    assert calls == expected + [(into, models, wide)] * further
 
 
 def test_an_interrupted_further_run_of_fewer_attributes_resumes(heads: Heads, tmp_path: Path) -> None:

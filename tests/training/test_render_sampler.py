@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from styleid.errors import InputError
+from training.render import __main__ as command
 from training.render.axes import SEX, WEIGHT, ShapeAxes
-from training.render.dataset import SHARD_IDENTITIES, Job, draw_donor, exchanged, render_dataset
+from training.render.dataset import SHARD_IDENTITIES, Job, claim, draw_donor, exchanged, render_dataset
 from training.render.labels import LABELS, YAW, attributes, parameter_vector
 from training.render.parameters import BEARDS, GLASSES, HAIR_COLOURS, IRIS_COLOURS, STYLES, Identity, State
 from training.render.sampler import Sampler
@@ -213,3 +215,30 @@ def test_faces_are_exchanged_in_full_shards_only(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"41 identities do not fill shards of 20.*take 60"):
         next(render_dataset(job))
     assert not job.out.exists()
+
+
+def test_a_folder_holds_the_shards_of_one_job(tmp_path: Path) -> None:
+    job = Job(model=Path("m"), out=tmp_path / "shards", identities=20, states=2, seed=8, size=256)
+    claim(job)
+    claim(replace(job, identities=40))
+    for other in ({"seed": 7}, {"size": 128}, {"states": 5}, {"wide": True}, {"exchanged": True}):
+        with pytest.raises(InputError, match=f"another job, with {next(iter(other))} .*another --out"):
+            next(render_dataset(replace(job, **other)))
+    (job.out / "s0000.npz").touch()
+    claim(job)
+    (job.out / "job.json").unlink()
+    with pytest.raises(InputError, match=r"has no job\.json"):
+        claim(job)
+
+
+def test_the_command_says_in_a_line_what_it_cannot_render(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    model = tmp_path / "model.npz"
+    model.touch()
+    options = [f"--model={model}", f"--out={tmp_path / 'shards'}", "--identities=10", "--exchanged"]
+    monkeypatch.setattr("sys.argv", ["render", *options])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 2
+    assert "10 identities do not fill shards of 20" in capsys.readouterr().err.splitlines()[-1]

@@ -10,6 +10,8 @@ import logging
 import time
 from pathlib import Path
 
+from styleid.errors import InputError
+
 from .dataset import Job, render_dataset
 
 
@@ -38,8 +40,11 @@ def main() -> None:
         parser.error(f"{options['model']} is not a file; make it with python -m training.render.convert")
     job = Job(**options)
     started = time.monotonic()
-    for done, shard in enumerate(render_dataset(job, processes), 1):
-        logging.info("shard %d written; %.0f s for %d", shard, time.monotonic() - started, done)
+    try:
+        for done, shard in enumerate(render_dataset(job, processes), 1):
+            logging.info("shard %d written; %.0f s for %d", shard, time.monotonic() - started, done)
+    except InputError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import multiprocessing
 import os
@@ -13,6 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from styleid.errors import InputError
+
 from .labels import attributes, parameter_vector
 from .model import FaceModel
 from .parameters import Identity, State
@@ -23,6 +26,7 @@ from .wide import MARGIN, turned
 __all__ = [
     "SHARD_IDENTITIES",
     "Job",
+    "claim",
     "draw_donor",
     "draw_identity",
     "draw_state",
@@ -56,13 +60,19 @@ class Job:
     def shards(self) -> int:
         return -(-self.identities // SHARD_IDENTITIES)
 
+    @property
+    def kind(self) -> dict[str, int | bool]:
+        """What all shards of a folder have in common: more identities may be asked for later."""
+        names = ("states", "seed", "size", "wide", "exchanged")
+        return {name: getattr(self, name) for name in names}
+
 
 def shard_path(out: Path, shard: int) -> Path:
     return out / f"s{shard:04d}.npz"
 
 
 def is_complete(job: Job, shard: int) -> bool:
-    """Whether the shard exists and holds every picture of `job` (an earlier run may have asked for fewer)."""
+    """Whether the shard exists and holds every picture of `job` (an earlier run may have asked for fewer identities)."""
     path = shard_path(job.out, shard)
     if not path.is_file():
         return False
@@ -96,17 +106,40 @@ def draw_donor(job: Job, identity: int, state: int) -> int:
     return int(np.random.default_rng([job.seed, 3, identity, state]).choice(others))
 
 
+def claim(job: Job) -> None:
+    """Make the folder one for shards of this kind; what kind, `job.json` says. InputError: it holds shards of another."""
+    job.out.mkdir(parents=True, exist_ok=True)
+    path = job.out / "job.json"
+    if path.is_file():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if other := [
+            f"{name} {found.get(name)}" for name, value in job.kind.items() if found.get(name) != value
+        ]:
+            raise InputError(
+                f"{job.out} holds shards of another job, with {', '.join(other)}. Give the same options, or another --out."
+            )
+        return
+    if any(job.out.glob("s*.npz")):
+        raise InputError(
+            f"{job.out} holds shards of a job that is not known: it has no job.json. Take another --out."
+        )
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(job.kind) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
 def render_dataset(job: Job, processes: int = 1) -> Iterator[int]:
     """Render the shards of `job` that do not exist yet; yields the number of each as it is finished.
 
-    ValueError: faces are to be exchanged in a shard that is not full, of which training would hold out a part.
+    InputError: the folder holds shards of another job, or faces are to be exchanged in a shard that is not full, of which
+    training would hold out a part.
     """
     if job.exchanged and job.identities % SHARD_IDENTITIES:
-        raise ValueError(
+        raise InputError(
             f"{job.identities} identities do not fill shards of {SHARD_IDENTITIES}, within which faces are exchanged; "
             f"take {job.shards * SHARD_IDENTITIES}, and as many for the pictures without --exchanged"
         )
-    job.out.mkdir(parents=True, exist_ok=True)
+    claim(job)
     missing = [shard for shard in range(job.shards) if not is_complete(job, shard)]
     log.info("%d of %d shards to render", len(missing), job.shards)
     if not missing:
