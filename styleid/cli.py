@@ -28,9 +28,10 @@ __all__ = ["main"]
 
 _OWN_PARTS = ("ranking", "swapper")  # of a family, that people can make for themselves
 _EXIT_CODES = """exit codes:
-  0  everything was done
-  1  a picture failed or was blocked, or nothing was written; or something required is missing or damaged
-  2  the command cannot be meant like this; nothing was written
+  0    everything was done
+  1    a picture failed or was blocked, or nothing was written; or something required is missing or damaged
+  2    the command cannot be meant like this; nothing was written
+  130  interrupted by Ctrl-C; what is written is complete
 Pictures without a face that are skipped, and faces that were blurred or let through as chosen, do not count as failures.
 """
 _SEED_WARNING = (
