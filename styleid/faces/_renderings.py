@@ -16,7 +16,7 @@ from ._stretch import around, faint_places, stretched
 _LONGEST = 2400  # longer side, in pixels, of the picture that is stretched
 # An ordinary photograph holds a dark coat or a clear sky: in it the costly part of the search waits until faint places
 # take this share of the picture.
-_MOSTLY = 0.4
+_MOSTLY = 0.5
 # A close-up has no surroundings, by which the networks tell a face: on a small picture, since the face is large, a grey
 # border of this share of the longer side stands in for them.
 _CLOSE_UP, _BORDER, _GREY = 200, 0.3, 0.5
