@@ -77,10 +77,7 @@ def make_view(photo: torch.Tensor, angle: float, longest: int) -> View:
 def turned(base: View, angle: float, longest: int) -> View:
     """The base view turned by angle and shrunk, with its map to the photograph."""
     view = make_view(base.image, angle, longest)
-    corner = _warp.apply(base.to_photo, view.to_photo[:, 2])
-    return View(
-        view.image, np.concatenate([base.to_photo[:, :2] @ view.to_photo[:, :2], corner[:, None]], 1), angle
-    )
+    return View(view.image, _warp.compose(base.to_photo, view.to_photo), angle)
 
 
 def from_landmarks(points: np.ndarray, score: float, detector: str) -> Candidate:

@@ -23,10 +23,19 @@ _SMALLEST, _SMALLEST_TURNED = 20, 24  # pixels, in the searched picture
 _LEAST_SCORE = 0.5
 
 
-def search(photo: torch.Tensor, min_size: float, detector: nn.Module | None) -> list[Candidate]:
+def search(
+    photo: torch.Tensor,
+    min_size: float,
+    detector: nn.Module | None,
+    *,
+    cascades: bool = True,
+    turns: bool = True,
+) -> list[Candidate]:
     """Candidates in photograph pixels of a photograph [3, H, W] in 0..1; faces smaller than min_size are not sought.
 
-    detector: this project's own, see `networks.detector`.
+    detector: this project's own, see `networks.detector`. Without `cascades` these, whose word is the weakest, look only
+    where no network is there. Without `turns` the networks that know upright faces look at no turned picture where this
+    project's detector, which sees any rotation, does.
     """
     mtcnn, scrfd = load_mtcnn(), load_scrfd()
     network = mtcnn is not None or scrfd is not None
@@ -34,8 +43,9 @@ def search(photo: torch.Tensor, min_size: float, detector: nn.Module | None) -> 
     found = _by_networks(base, min_size, mtcnn, scrfd)
     if detector is not None:
         found += detect_styleid(detector, base, min_size)
-    found += _by_cascades(turned(base, 0, _CASCADE_UPRIGHT), min_size, step=1.0)
-    for angle in _TURNS:
+    if cascades or not (network or detector is not None):
+        found += _by_cascades(turned(base, 0, _CASCADE_UPRIGHT), min_size, step=1.0)
+    for angle in _TURNS if turns or detector is None else ():
         if network:
             found += _by_networks(turned(base, angle, _TURNED), min_size, mtcnn, scrfd)
     for angle in () if network else _CASCADE_TURNS:

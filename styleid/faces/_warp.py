@@ -21,6 +21,11 @@ def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
+def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    """The affine map [2, 3] that applies inner, then outer."""
+    return np.concatenate([outer[:, :2] @ inner[:, :2], apply(outer, inner[:, 2])[:, None]], axis=1)
+
+
 def scale_of(matrix: np.ndarray) -> float:
     """Mean linear scale of an affine map."""
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))

@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from ..errors import InputError
+from . import _warp
 from ._candidates import Candidate, from_landmarks, group, same_face
 from ._cascade import score_of_votes
 from ._mtcnn import load_mtcnn
 from ._refine import Look, look_again
+from ._renderings import renderings
 from ._search import search
 from .face import Face
 
@@ -76,9 +78,24 @@ def detect_faces(
 def _sought(
     photo: torch.Tensor, min_size: float, detector: nn.Module | None, landmark_net: nn.Module | None
 ) -> list[Face]:
-    groups = group(search(photo, min_size, detector))
-    judged = (_judge(photo, members, landmark_net) for members in groups)
-    return _without_doubles([face for face in judged if face is not None])
+    """Faces of all renderings; where two show one face, the first has seen it."""
+    faces: list[Face] = []
+    for shown in renderings(photo, min_size):
+        found = search(shown.view.image, shown.min_size, detector, cascades=shown.first, turns=shown.turns)
+        judged = (_judge(shown.view.image, members, landmark_net) for members in group(found))
+        placed = [_placed(face, shown.view.to_photo) for face in judged if face is not None]
+        faces += _without_doubles([face for face in placed if shown.first or _inside(face, photo)], faces)
+    return faces
+
+
+def _placed(face: Face, to_photo: np.ndarray) -> Face:
+    return _face(_warp.apply(to_photo, face.landmarks), face.score, face.detector)
+
+
+def _inside(face: Face, photo: torch.Tensor) -> bool:
+    """Whether a face's centre is in the photograph, and not in a border around it."""
+    x, y = from_landmarks(face.landmarks, 0.0, "").centre
+    return -0.5 <= x <= photo.shape[2] - 0.5 and -0.5 <= y <= photo.shape[1] - 0.5
 
 
 def _meant(marked: Face, seen: Sequence[Face]) -> Face:
@@ -163,13 +180,15 @@ def _face(points: np.ndarray, score: float, detector: str) -> Face:
     return Face((x - half, y - half, x + half, y + half), points, score, detector)
 
 
-def _without_doubles(faces: list[Face]) -> list[Face]:
-    """Second looks of two groups may meet on one face: the surer one stays."""
+def _without_doubles(faces: list[Face], known: Sequence[Face] = ()) -> list[Face]:
+    """Those of the faces that are not known yet. Second looks of two groups may meet on one face: the surer one stays."""
+    places = [from_landmarks(face.landmarks, 0.0, "") for face in known]
     kept: list[Face] = []
     for face in sorted(faces, key=lambda f: -f.score):
         here = from_landmarks(face.landmarks, 0.0, "")
-        if not any(same_face(from_landmarks(other.landmarks, 0.0, ""), here) for other in kept):
+        if not any(same_face(place, here) for place in places):
             kept.append(face)
+            places.append(here)
     return kept
 
 

@@ -155,7 +155,7 @@ def test_most_detectors_tell_which_way_up_a_face_is(monkeypatch: pytest.MonkeyPa
     points = {"mtcnn": 120 - upright, "styleid": upright, "lbp": upright}
     scores = {"mtcnn": 0.99, "styleid": 0.9, "lbp": 0.4}
     candidates = [from_landmarks(points[name], score, name) for name, score in scores.items()]
-    monkeypatch.setattr(detect, "search", lambda *_: candidates)
+    monkeypatch.setattr(detect, "search", lambda *_, cascades, **__: candidates if cascades else [])
     monkeypatch.setattr(
         detect, "look_again", lambda _, one, **__: detect.Look(one.landmarks, onet=0.99, net=None)
     )
