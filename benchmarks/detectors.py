@@ -1,8 +1,9 @@
 """Recall and false alarms of each detector and of all together, as a table.
 
-    python benchmarks/detectors.py [--quick] [--landmarks embedded-landmarks] [--detector embedded-detector]
+    python benchmarks/detectors.py [--quick | --faint] [--landmarks embedded-landmarks] [--detector embedded-detector]
 
-Photographs: those that scikit-image, matplotlib, scikit-learn and insightface ship, and variants of them.
+Photographs: those that scikit-image, matplotlib, scikit-learn and insightface ship, and variants of them; with --faint
+those in which faces are nearly dark, hazy or larger than the frame.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from _faint import close_ups, faint
 from _photographs import Scene, faceless, people, turned_faceless, variants
 
 from styleid.faces import detect_faces
@@ -91,6 +93,11 @@ def scenes(quick: bool) -> list[Scene]:
     return [*some, *varied, *faceless(), *([] if quick else turned_faceless())]
 
 
+def faint_scenes() -> list[Scene]:
+    """All photographs of people as they are hard to see."""
+    return [v for scene in people() for v in (*faint(scene), *close_ups(scene))]
+
+
 def count(found: Sequence[Candidate], scene: Scene) -> tuple[int, int]:
     """(faces found, false alarms)."""
     truth = [Candidate(np.array(face[:2]), face[2], 0, 1, 1, "") for face in scene.faces]
@@ -103,13 +110,14 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="without variants of the group photograph and turned textures"
     )
+    parser.add_argument("--faint", action="store_true", help="faces that are hard to see")
     parser.add_argument(
         "--landmarks", help="weights of the landmark net; without it the networks' own points count"
     )
     parser.add_argument("--detector", help="weights of this project's detector")
     options = parser.parse_args()
     table = detectors(options.landmarks, options.detector)
-    pictures = scenes(options.quick)
+    pictures = faint_scenes() if options.faint else scenes(options.quick)
     totals = {name: defaultdict(lambda: [0, 0, 0]) for name in table}
     seconds = dict.fromkeys(table, 0.0)
     for scene in pictures:

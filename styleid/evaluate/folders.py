@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["evaluate_folders"]
 
 _REPORT = "report.json"  # of the run that made the outputs
-_PICTURES = tuple(
-    ".jpg .jpeg .jpe .jif .jfif .png .apng .webp .tif .tiff .bmp .dib .gif .heic .heif .hif".split()
+_PICTURES = (
+    *(".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".png", ".apng", ".webp", ".tif", ".tiff"),
+    *(".bmp", ".dib", ".gif", ".heic", ".heif", ".hif"),
 )
 
 
