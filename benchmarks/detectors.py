@@ -1,6 +1,6 @@
 """Recall and false alarms of each detector and of all together, as a table.
 
-    python benchmarks/detectors.py [--quick | --faint] [--landmarks embedded-landmarks] [--detector embedded-detector]
+    python benchmarks/detectors.py [--quick] [--faint] [--landmarks embedded-landmarks] [--detector embedded-detector]
 
 Photographs: those that scikit-image, matplotlib, scikit-learn and insightface ship, and variants of them; with --faint
 those in which faces are nearly dark, hazy or larger than the frame.
@@ -93,9 +93,10 @@ def scenes(quick: bool) -> list[Scene]:
     return [*some, *varied, *faceless(), *([] if quick else turned_faceless())]
 
 
-def faint_scenes() -> list[Scene]:
-    """All photographs of people as they are hard to see."""
-    return [v for scene in people() for v in (*faint(scene), *close_ups(scene))]
+def faint_scenes(quick: bool) -> list[Scene]:
+    """All photographs of people as they are hard to see; quick leaves out the group photograph."""
+    some = [scene for scene in people() if not (quick and scene.name == "t1")]
+    return [v for scene in some for v in (*faint(scene), *close_ups(scene))]
 
 
 def count(found: Sequence[Candidate], scene: Scene) -> tuple[int, int]:
@@ -117,7 +118,7 @@ def main() -> None:
     parser.add_argument("--detector", help="weights of this project's detector")
     options = parser.parse_args()
     table = detectors(options.landmarks, options.detector)
-    pictures = faint_scenes() if options.faint else scenes(options.quick)
+    pictures = faint_scenes(options.quick) if options.faint else scenes(options.quick)
     totals = {name: defaultdict(lambda: [0, 0, 0]) for name in table}
     seconds = dict.fromkeys(table, 0.0)
     for scene in pictures:
