@@ -8,8 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Found", "same_file", "walk", "write_atomically"]
+__all__ = ["PICTURES", "Found", "same_file", "walk", "write_atomically"]
 
+# Suffixes by which a file that was not read is taken for a picture.
+PICTURES = (
+    *(".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".png", ".apng", ".webp", ".tif", ".tiff"),
+    *(".bmp", ".dib", ".gif", ".heic", ".heif", ".hif"),
+)
 _SYSTEM = ("Thumbs.db", "desktop.ini")  # hidden by Windows without a dot
 
 

@@ -18,6 +18,7 @@ from ..errors import ImageError, InputError, StyleIDError
 from ._jobs import Job, plan_jobs
 from ._places import Places
 from .boxes import Box
+from .files import PICTURES
 from .io import MAX_PIXELS, format_of, read_photo, write_photo
 from .photograph import Photograph
 from .report import FileReport, Journal, Summary
@@ -231,7 +232,7 @@ class Run:
         digest = self._digest(job)
         try:
             self._remove(job, _CUT_OFF)  # what an earlier run left
-            if self.options.overwrite:
+            if self.options.overwrite and job.target.suffix.lower() in PICTURES:
                 self._make_way(job, _likely_target(job))
             photo = read_photo(job.source, max_pixels=self.options.max_pixels)
             return self._anonymised(job, photo, anonymize, tick).changed(digest=digest)

@@ -8,15 +8,14 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self, TextIO
 
-from filelock import FileLock, Timeout
-
 from ..errors import InputError
+from ._alone import alone
 from .files import write_atomically
 
 __all__ = ["FileReport", "Journal", "Summary", "partial_of"]
@@ -106,28 +105,27 @@ class Journal:
         self._kept: dict[str, FileReport] = {}  # where there is no file
         self._head: dict[str, Any] = {}
         self._file: TextIO | None = None
-        self._lock: FileLock | None = None
+        self._resume, self._held = resume, ExitStack()
         self._closed = False
 
     def __enter__(self) -> Self:
         if self._partial is not None:
             self._partial.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(self._partial)
-            head = {"version": VERSION, "settings": self._settings}
-            lines = [head, *self._earlier.values()]  # if this run is interrupted as well
-            write_atomically(self._partial, "".join(json.dumps(line) + "\n" for line in lines).encode())
-            self._file = self._partial.open("a", encoding="utf-8", newline="\n")
+            with ExitStack() as held:
+                held.enter_context(alone(self._partial))
+                if self._resume and self._read_earlier() != self._earlier:
+                    raise InputError("Another run has written here meanwhile. Start this one again.")
+                head = {"version": VERSION, "settings": self._settings}
+                lines = [head, *self._earlier.values()]  # if this run is interrupted as well
+                write_atomically(self._partial, "".join(json.dumps(line) + "\n" for line in lines).encode())
+                self._file = self._partial.open("a", encoding="utf-8", newline="\n")
+                self._held = held.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        try:
+        with self._held:
             if not self._closed:
                 self._finish(complete=False)
-        finally:
-            if self._lock is not None:
-                with suppress(OSError):  # where a file in use stays, its release deletes it
-                    Path(self._lock.lock_file).unlink()
-                self._lock.release()
 
     def finished(self, source: str, folder: Path, digest: str | None) -> FileReport | None:
         """The entry of an earlier run whose input is the same, and whose output is still there, unchanged in size."""
@@ -243,20 +241,10 @@ def partial_of(report: Path) -> Path:
     return report.with_name(report.name + ".partial")
 
 
-def _lock(partial: Path) -> FileLock:
-    """Held by the one run that writes this report."""
-    lock = FileLock(partial.with_name(f".{partial.name}.lock"), timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(
-            "Another run is writing here. Wait for its end, or name another output folder."
-        ) from error
-    return lock
-
-
 def _is_report(path: Path) -> bool:
     """Whether a file begins as `Journal` writes it."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         return re.match(rb'\{\s*"version":', file.read(64)) is not None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..datasets import MAX_PIXELS, read_photo
-from ..datasets.files import same_file, walk
+from ..datasets.files import PICTURES, same_file, walk
 from ..errors import InputError, StyleIDError
 from .evaluation import Evaluation
 from .examiners import examiners_of
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["evaluate_folders"]
 
 _REPORT = "report.json"  # of the run that made the outputs
-_PICTURES = (
-    *(".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".png", ".apng", ".webp", ".tif", ".tiff"),
-    *(".bmp", ".dib", ".gif", ".heic", ".heif", ".hif"),
-)
 
 
 def evaluate_folders(
@@ -118,7 +114,7 @@ def _pictures(
     pictures = [
         name
         for name, why in found.items()
-        if why is None and (name in written or Path(name).suffix.lower() in _PICTURES)
+        if why is None and (name in written or Path(name).suffix.lower() in PICTURES)
     ]
     if not pictures:
         raise InputError(f"There is no picture below {clean.name!r}.")
@@ -148,7 +144,7 @@ def _output_of(anonymised: Path, picture: str, taken: Set[Path], named: Any) -> 
     others = [
         path
         for path in same.parent.iterdir()
-        if path.stem in stems and path.suffix.lower() in _PICTURES and path not in taken
+        if path.stem in stems and path.suffix.lower() in PICTURES and path not in taken
     ]
     return others[0] if len(others) == 1 else None
 

@@ -60,7 +60,7 @@ class Photo:
             return None
         alpha = self.values[..., -1:].cpu().to(torch.float32)
         low, high = torch.aminmax(alpha)
-        return None if low == high else ((alpha - low) / (high - low)).expand(-1, -1, 3).contiguous()
+        return None if low == high else ((alpha - low) / (high - low)).expand(-1, -1, 3)
 
     @property
     def grey(self) -> bool:

@@ -91,8 +91,7 @@ def run_photo(
     run = _Run(photo, settings, None if settings.seed is None else photo.digest(), wanted)
     pixels = photo.pixels
     try:
-        alpha = photo.alpha
-        if alpha is not None and settings.detect(alpha, None):
+        if _drawn_by_alpha(photo, settings):
             return withheld((), settings, "its transparency shows a face, which cannot be replaced")
         faces = list(settings.detect(pixels, boxes))
     except Exception as error:  # not being able to look is not the same as seeing nobody
@@ -123,6 +122,12 @@ def run_photo(
             run.remember()
             return result
     return _stopped(run, "faces kept being recognised in the output")
+
+
+def _drawn_by_alpha(photo: Photo, settings: Settings) -> bool:
+    """Whether transparency shows a face."""
+    alpha = photo.alpha
+    return alpha is not None and len(settings.detect(alpha, None)) > 0
 
 
 def _seen(settings: Settings, pixels: Tensor) -> Iterator[Tensor]:

@@ -108,12 +108,14 @@ def test_what_is_withheld_now_leaves_no_output_of_before(tmp_path, album, invert
     source, out = album({"a.png": 1}), tmp_path / "out"
     Image.new("P", (12, 10)).save(source / "b.gif")
     run_files(source, out, inverter())
+    for folder in (source, out):
+        (folder / "a.txt").write_text("a caption, which is nobody's output")
     for path in source.iterdir() if fault == "damaged" else ():
         path.write_bytes(path.read_bytes()[:20])
     options = RunOptions(overwrite=True, max_pixels=5 if fault == "too large" else 200)
     stand_in = inverter({0: "blocked", 1: "blocked"})
     assert run_files(source, out, stand_in, options=options).written == 0
-    assert [path.name for path in out.iterdir()] == ["report.json"]
+    assert sorted(path.name for path in out.iterdir()) == ["a.txt", "report.json"]
 
 
 def test_of_two_runs_into_one_folder_the_second_is_refused(tmp_path, album, inverter):
@@ -129,10 +131,12 @@ def test_of_two_runs_into_one_folder_the_second_is_refused(tmp_path, album, inve
 
 
 def test_a_report_replaces_reports_only(tmp_path, album, inverter):
-    boxes = tmp_path / "boxes.json"
+    boxes, folder = tmp_path / "boxes.json", tmp_path / "folder.json"
     boxes.write_text('{"a.png": []}')
-    with pytest.raises(InputError, match="no report of an earlier run"):
-        run_files(album({"a.png": 1}), tmp_path / "out", inverter(), report=boxes)
+    folder.mkdir()
+    for report in (boxes, folder):
+        with pytest.raises(InputError, match="no report of an earlier run"):
+            run_files(album({"a.png": 1}), tmp_path / "out", inverter(), report=report)
     assert boxes.read_text() == '{"a.png": []}'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 
@@ -9,7 +10,8 @@ import pytest
 from PIL import Image
 
 from styleid import cli
-from styleid.datasets import RunOptions, folder, read_photo, report, run_files
+from styleid.datasets import RunOptions, _alone, folder, read_photo, report, run_files
+from styleid.datasets.folder import Run
 from styleid.errors import InputError
 
 
@@ -168,6 +170,28 @@ def test_an_output_that_became_an_input_is_not_deleted(tmp_path, album, inverter
     before = (source / "x/a.png").read_bytes()
     run_files(source, out, inverter(), options=RunOptions(resume=True))
     assert (source / "x/a.png").read_bytes() == before
+
+
+def test_what_another_run_wrote_meanwhile_is_not_gone_on_with(tmp_path, album, inverter):
+    source, out = album({"a.png": 1}), tmp_path / "out"
+    late = Run.plan(source, out, options=RunOptions(resume=True))
+    run_files(source, out, inverter())
+    before = (out / "report.json").read_bytes()
+    with pytest.raises(InputError, match="meanwhile"), late:
+        pass
+    assert (out / "report.json").read_bytes() == before
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "report.json"]
+
+
+def test_folders_that_cannot_be_locked_are_written_nevertheless(
+    tmp_path, album, inverter, monkeypatch, caplog
+):
+    def acquire(self):
+        raise OSError(errno.ENOTSUP, "no locks here")
+
+    monkeypatch.setattr(_alone.FileLock, "acquire", acquire)
+    assert run_files(album({"a.png": 1}), tmp_path / "out", inverter()).fine
+    assert "cannot be locked" in caplog.text
 
 
 def test_a_report_names_no_file_to_delete_but_its_own(tmp_path, album, inverter):
