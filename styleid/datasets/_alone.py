@@ -27,7 +27,7 @@ def alone(path: Path) -> Iterator[None]:
         raise InputError(
             "Another run is writing here. Wait for its end, or name another output folder."
         ) from error
-    except (NotImplementedError, OSError) as error:  # as on some network shares
+    except OSError as error:  # some network shares know no locks
         _log.warning("This folder cannot be locked (%s): start no second run into it.", type(error).__name__)
         yield
         return
