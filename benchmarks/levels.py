@@ -25,9 +25,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from styleid import Anonymizer
 from styleid.datasets import release_pictures
 from styleid.demo import EXAMPLES, example_photograph
+from styleid.faces import aligned_landmarks
 from styleid.family import Family, load_family
 from styleid.metrics import attributes_preserved, identity_distance, pose_drift
-from styleid.pipeline.face import five_points, look_at
+from styleid.pipeline.face import look_at
 from styleid.pipeline.probe import Prober
 from styleid.pipeline.propose import kept_by_level, proposals
 from styleid.pipeline.settings import Settings
@@ -87,7 +88,7 @@ def level_row(family: Family, crops: Tensor, level: str) -> str:
                 passes.append(count)
                 changes.append(change)
                 turns.append(
-                    pose_drift(*(five_points(one[None], family.landmarks) for one in (crop, output)))[0]
+                    pose_drift(*(aligned_landmarks(one[None], family.landmarks) for one in (crop, output)))[0]
                 )
                 break
     share = [np.mean([d > limits[rate] for d in first]) * len(first) / len(crops) for rate in RATES]

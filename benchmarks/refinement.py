@@ -22,12 +22,11 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from styleid.faces import align_faces, detect_faces
+from styleid.faces import align_faces, aligned_landmarks, detect_faces
 from styleid.faces._mtcnn import Mtcnn, load_mtcnn
 from styleid.family import Family, load_family, planes, resized
 from styleid.latent import refine_codes
 from styleid.metrics import attributes_preserved, cosine_similarity, identity_distance, pose_drift
-from styleid.pipeline.face import five_points
 
 FACE = torch.tensor(
     [1, 2, 3, 4, 5, 6, 7, 10, 11, 12]
@@ -60,7 +59,7 @@ def psnr(error: Tensor, where: Tensor) -> float:
 
 
 def own_points(family: Family, crops: Tensor) -> np.ndarray:
-    return np.stack([five_points(one[None], family.landmarks) for one in crops])
+    return np.stack([aligned_landmarks(one[None], family.landmarks) for one in crops])
 
 
 def mtcnn_points(mtcnn: Mtcnn, crops: Tensor) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Faces in photographs: find, align, mark areas, paste back, blur."""
 
 from .align import AlignedFaces, align_faces, ffhq_quad
+from .aligned import aligned_landmarks
 from .blur import BLURS, blur_faces
 from .detect import detect_faces
 from .face import Face
@@ -13,6 +14,7 @@ __all__ = [
     "AlignedFaces",
     "Face",
     "align_faces",
+    "aligned_landmarks",
     "blur_faces",
     "detect_faces",
     "face_areas",

@@ -20,6 +20,8 @@ FACE_CROP_SCALE = 2.0
 # The cascade's last stage sees a square this large, centred this far up from the candidate's centre.
 _ONET_SCALE, _ONET_UP = 1.42, 0.13
 _ONET_SIZE, _NET_SIZE = 48, 96
+# Sizes to try where nobody measured the face: at a box of a cascade or of a user, and in an aligned crop.
+LOOK_SIDES = (0.85, 1.1)
 # Five points of an upright face, around its centre from brow to chin, in units of its side.
 _USUAL = np.array([[-0.28, -0.33], [0.28, -0.33], [0.0, 0.0], [-0.2, 0.175], [0.2, 0.175]])
 

@@ -15,7 +15,7 @@ from . import _warp
 from ._candidates import Candidate, from_landmarks, group, same_face
 from ._cascade import score_of_votes
 from ._mtcnn import load_mtcnn
-from ._refine import Look, look_again
+from ._refine import LOOK_SIDES, Look, look_again
 from ._renderings import renderings
 from ._search import search
 from .face import Face
@@ -37,8 +37,7 @@ _MOST_LOOKS = 4
 _CASCADES = ("haar", "lbp")
 # Degrees within which two candidates see a face the same way up.
 _SAME_WAY_UP = 45.0
-# The second look at a box of a cascade or of a user: sizes to try, and turns in degrees.
-_LOOK_SIDES = (0.85, 1.1)
+# The second look at a user's box: turns to try, in degrees.
 _ALL_ANGLES = tuple(float(angle) for angle in range(0, 360, 40))
 # The reported box: a square of this side around the face, in units of brow to chin.
 _BOX = 1.3
@@ -125,7 +124,7 @@ def _judge(photo: torch.Tensor, members: list[Candidate], landmark_net: nn.Modul
     ]
     alone = all(member.detector == "styleid" for member in networks)
     if alone and windows and (mtcnn is None or votes >= _FEWEST_VOTES):
-        look = look_again(photo, windows[0], mtcnn=mtcnn, landmark_net=landmark_net, sides=_LOOK_SIDES)
+        look = look_again(photo, windows[0], mtcnn=mtcnn, landmark_net=landmark_net, sides=LOOK_SIDES)
         looks.append((windows[0], look))
     if not looks:
         return None
@@ -167,7 +166,7 @@ def _from_box(
     side = 0.85 * max(x1 - x0, y1 - y0)
     given = Candidate(centre, side, 0.0, 1.0, 1, "boxes")
     look = look_again(
-        photo, given, mtcnn=load_mtcnn(), landmark_net=landmark_net, angles=_ALL_ANGLES, sides=_LOOK_SIDES
+        photo, given, mtcnn=load_mtcnn(), landmark_net=landmark_net, angles=_ALL_ANGLES, sides=LOOK_SIDES
     )
     belief = max(look.onet or 0.0, look.net or 0.0)
     return Face(box=box, landmarks=look.landmarks, score=belief, detector="boxes")

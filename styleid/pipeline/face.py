@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import InputError, StyleIDError
-from ..faces import AlignedFaces, Face, align_faces, detect_faces, region_mask
+from ..faces import AlignedFaces, Face, align_faces, region_mask
 from ..latent import project, random_targets, swap_channels, swap_codes, swap_layers
 from ..pixel import carry_over, match_colour, match_detail, match_parts, random_target_from_mask
 from ..privacy.levels import Attempt
@@ -30,14 +29,12 @@ __all__ = [
     "adapted",
     "crop_size",
     "decode_attempt",
-    "five_points",
     "identity_layers",
     "look_at",
     "prepare_face",
 ]
 
 FEATHER = 0.03  # ramp around the area, as a share of the crop's side
-_FACE_BOX = (0.2, 0.32, 0.8, 0.92)  # of an aligned crop, brow to chin: left, top, right, bottom
 _SMALLEST_CROP = 256  # below this the recognisers see less than they could
 
 
@@ -128,13 +125,6 @@ def look_at(
             for one in recognisers or (family.recogniser, family.judge)
         },
     )
-
-
-def five_points(crop: Tensor, landmark_net: nn.Module) -> np.ndarray:
-    """Landmarks [5, 2] in pixels of an aligned crop [1, S, S, 3]."""
-    box = tuple(share * crop.shape[1] for share in _FACE_BOX)
-    (face,) = detect_faces(crop[0], landmark_net=landmark_net, detector=None, boxes=[box])
-    return face.landmarks
 
 
 def decode_attempt(source: SourceFace, attempt: Attempt, family: Family, seed: int, target: int) -> Tensor:

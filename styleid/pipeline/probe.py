@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, StyleIDError
+from ..faces import aligned_landmarks
 from ..metrics import attributes_preserved, identity_distance, pose_drift
 from ..pixel import masked_blend
 from ..privacy.goal import Goal
 from ..privacy.levels import Attempt
 from ..privacy.plan import Wish
 from ..privacy.reach import Probe
-from .face import Candidate, SourceFace, adapted, decode_attempt, five_points
+from .face import Candidate, SourceFace, adapted, decode_attempt
 
 if TYPE_CHECKING:
     from ..family import Family
@@ -140,13 +141,13 @@ class Prober:
     def _turn(self, composite: Tensor) -> float:
         """Degrees between the head poses of source and composite; infinite where landmarks span no face."""
         try:
-            return float(pose_drift(self._landmarks, five_points(composite, self.family.landmarks))[0])
+            return float(pose_drift(self._landmarks, aligned_landmarks(composite, self.family.landmarks))[0])
         except InputError:
             return math.inf
 
     @cached_property
     def _landmarks(self) -> np.ndarray:
-        return five_points(self.source.crop, self.family.landmarks)
+        return aligned_landmarks(self.source.crop, self.family.landmarks)
 
 
 def guarded_reason(step: str, error: Exception) -> str:

@@ -101,7 +101,7 @@ def tilted(crop, _):
 def test_the_head_that_turns_least_comes_first(begin, monkeypatch):
     """None turns by less than a hair, so all identities are compared."""
 
-    monkeypatch.setattr("styleid.pipeline.probe.five_points", tilted)
+    monkeypatch.setattr("styleid.pipeline.probe.aligned_landmarks", tilted)
     attempts = (replace(LADDERS["layers"][-1], composite="feather"),)
     turns = [one.probe.turn for one in proposals(*begin(wish({}, tries=4, turn=1e-6), attempts=attempts))]
     assert len(turns) == 4 and turns == sorted(turns) and 0 < turns[0] < turns[-1]
@@ -111,7 +111,7 @@ def test_the_head_that_turns_least_comes_first(begin, monkeypatch):
 def test_identities_that_meet_as_much_are_sorted_by_their_turn(begin, monkeypatch, wanted):
     """Those, too, which lack something already before they are joined as they will be worn."""
 
-    monkeypatch.setattr("styleid.pipeline.probe.five_points", tilted)
+    monkeypatch.setattr("styleid.pipeline.probe.aligned_landmarks", tilted)
     attempts = (replace(LADDERS["layers"][-1], composite="feather"),)
     asked = wish({"Male": wanted, "Smiling": wanted}, tries=6, turn=1e-6)
     found = [one.probe for one in proposals(*begin(asked, attempts=attempts))]
@@ -120,7 +120,7 @@ def test_identities_that_meet_as_much_are_sorted_by_their_turn(begin, monkeypatc
 
 
 def test_landmarks_that_span_no_face_count_as_turned(begin, monkeypatch):
-    monkeypatch.setattr("styleid.pipeline.probe.five_points", lambda *_: np.zeros((5, 2)))
+    monkeypatch.setattr("styleid.pipeline.probe.aligned_landmarks", lambda *_: np.zeros((5, 2)))
     prober, settings = begin(wish({}, tries=1, turn=3.0))
     assert next(proposals(prober, settings)).probe.turn == math.inf
 
