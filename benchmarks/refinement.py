@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from styleid.faces import align_faces, aligned_landmarks, detect_faces
 from styleid.faces._mtcnn import Mtcnn, load_mtcnn
-from styleid.family import Family, load_family, planes, resized
+from styleid.family import Family, load_family, resized, seen
 from styleid.latent import refine_codes
 from styleid.metrics import attributes_preserved, cosine_similarity, identity_distance, pose_drift
 
@@ -63,7 +63,7 @@ def own_points(family: Family, crops: Tensor) -> np.ndarray:
 
 
 def mtcnn_points(mtcnn: Mtcnn, crops: Tensor) -> np.ndarray:
-    return mtcnn.judge(resized(planes(crops)[:, :, *LOOSE] * 2 - 1, 48))[1].numpy()
+    return mtcnn.judge(resized(seen(crops)[:, :, *LOOSE] * 2 - 1, 48))[1].numpy()
 
 
 def row(family: Family, crops: Tensor, codes: Tensor) -> str:

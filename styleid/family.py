@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .errors import InputError, StyleIDError, WeightsError
+from .light import lit
 from .networks import load_network
 from .networks.restyle import encode
 from .weights import FamilyEntry, RecogniserEntry, list_weights, plan_family, resolve
@@ -42,7 +43,7 @@ class Recogniser:
 
     def embed(self, crops: Tensor) -> Tensor:
         """L2-normalised embeddings ``[N,512]`` of aligned crops. Raises InputError for anything but such crops."""
-        return run(self.network, self.view(planes(crops)), self.network, f"recogniser {self.name!r}")
+        return run(self.network, self.view(seen(crops)), self.network, f"recogniser {self.name!r}")
 
     def view(self, x: Tensor) -> Tensor:
         """What the network is shown of pictures ``[N,3,S,S]`` in 0..1: the inner face in its range. Differentiable."""
@@ -86,7 +87,7 @@ class Family:
 
     def encode(self, crops: Tensor) -> Tensor:
         """W+ codes ``[N,L,512]`` of crops."""
-        x = resized(planes(crops), self.encoder.input_size) * 2 - 1
+        x = resized(seen(crops), self.encoder.input_size) * 2 - 1
         return run(lambda part: encode(self.encoder, self.generator, part), x, self.encoder, "encoder")
 
     def decode(self, w_plus: Tensor) -> Tensor:
@@ -119,7 +120,7 @@ class Family:
     def parse(self, crops: Tensor, size: int | None = None) -> Tensor:
         """Labels ``[N,size,size]`` int64, 0..18 in CelebAMask-HQ's order; ``size`` is that of the crops by default."""
         parser = self._part("parser")
-        x = planes(crops)
+        x = seen(crops)
         logits = run(parser, resized(x, parser.input_size), parser, "parser")  # [N, 19, P, P]
         # One face at a time: 19 planes at full size are large.
         return torch.cat([resized(face, size or x.shape[-1]).argmax(1) for face in logits.split(1)])
@@ -148,7 +149,7 @@ class Family:
     def attribute_confidences(self, crops: Tensor) -> Tensor:
         """Confidences ``[N,A]`` in 0..1; ``attributes.names`` names the columns."""
         network = self._part("attributes")
-        return run(network, resized(planes(crops), network.input_size) * 2 - 1, network, "attribute net")
+        return run(network, resized(seen(crops), network.input_size) * 2 - 1, network, "attribute net")
 
     @property
     def identity_layers(self) -> tuple[int, ...]:
@@ -264,8 +265,11 @@ def _check_layers(family: Family) -> None:
         raise WeightsError(f"The ranking of family {family.name!r} {differs}. Rank this generator again.")
 
 
-def planes(crops: Tensor) -> Tensor:
-    """Crops ``[N,S,S,3]`` in 0..1 as float32 ``[N,3,S,S]``. Raises InputError for anything else, NaN included."""
+def seen(crops: Tensor) -> Tensor:
+    """Crops ``[N,S,S,3]`` in 0..1 as the networks see them: float32 ``[N,3,S,S]``, dark and hazy ones in the light.
+
+    Raises InputError for anything but such crops, NaN included.
+    """
     good = isinstance(crops, Tensor) and crops.ndim == 4 and crops.is_floating_point() and len(crops) > 0
     if not good or crops.shape[3] != 3 or crops.shape[1] != crops.shape[2] or crops.shape[1] < 16:
         raise InputError(
@@ -274,7 +278,7 @@ def planes(crops: Tensor) -> Tensor:
         )
     if not bool(torch.isfinite(crops).all()):
         raise InputError("These face crops hold NaN or infinite values. Check the step before.")
-    return crops.float().permute(0, 3, 1, 2)
+    return lit(crops.float()).permute(0, 3, 1, 2)
 
 
 def resized(x: Tensor, size: int) -> Tensor:

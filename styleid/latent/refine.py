@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import InputError, StyleIDError
 from ..faces.camera import affine_camera
-from ..family import planes, resized
+from ..family import resized, seen
 from ..networks.half import half
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def refine_codes(
     Raises InputError for anything but as many codes as crops, StyleIDError where the result is not finite.
     """
     refinement(family, steps)
-    pictures = planes(crops)
+    pictures = seen(crops)
     if w_plus.ndim != 3 or len(w_plus) != len(pictures):
         raise InputError(
             f"Refinement needs one code per face, found {len(w_plus)} for {len(pictures)} faces."

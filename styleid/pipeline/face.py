@@ -14,6 +14,7 @@ from torch import Tensor
 from ..errors import InputError, StyleIDError
 from ..faces import AlignedFaces, Face, align_faces, region_mask
 from ..latent import project, random_targets, swap_channels, swap_codes, swap_layers
+from ..light import Light
 from ..pixel import carry_over, match_colour, match_detail, match_parts, random_target_from_mask
 from ..privacy.levels import Attempt
 from ..privacy.reach import Probe
@@ -48,7 +49,7 @@ class View:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SourceFace:
-    """A face of the source, aligned, and what the networks make of it."""
+    """A face of the source, aligned and in the light, and what the networks make of it."""
 
     crop: Tensor  # [1, S, S, 3]
     labels: Tensor  # [1, S, S]
@@ -56,6 +57,7 @@ class SourceFace:
     reconstruction: Tensor  # [1, G, G, 3]
     attributes: Tensor  # [1, A], A is 0 without an attribute net
     views: Mapping[str, View]  # by recogniser: those that search, and the judge
+    light: Light  # in which the crop is shown
     _masks: dict[str, Tensor] = field(default_factory=dict)
 
     def mask(self, area: str) -> Tensor:
@@ -70,10 +72,10 @@ class Candidate:
     """A new face for one source face, not yet pasted."""
 
     probe: Probe
-    crop: Tensor  # [1, S, S, 3], colours and sharpness matched
+    crop: Tensor  # [1, S, S, 3], colours and sharpness matched, as bright as the photograph
     mask: Tensor  # [1, S, S]
     decoded: Tensor  # [1, G, G, 3] as it left the generator
-    composite: Tensor  # [1, S, S, 3] what the crop will look like in place
+    composite: Tensor  # [1, S, S, 3] what the crop will look like in place, in the light
 
 
 def crop_size(family: Family) -> int:
@@ -107,10 +109,12 @@ def prepare_face(
 def look_at(
     crop: Tensor, family: Family, recognisers: Sequence[Recogniser] = (), refine: int | None = None
 ) -> SourceFace:
-    """Measure an aligned crop [1, S, S, 3], by default with the family's two recognisers.
+    """Measure an aligned crop [1, S, S, 3], in the light if it is dark, by default with the family's two recognisers.
 
     `refine` is how many steps its code is refined, by default as many as the family says.
     """
+    light = Light.of(crop)
+    crop = light.on(crop)
     labels = torch.zeros(crop.shape[:3], dtype=torch.int64) if family.parser is None else family.parse(crop)
     w_plus = project(family, crop, refine)
     reconstruction = family.decode(w_plus)
@@ -124,6 +128,7 @@ def look_at(
             one.name: View(one.embed(crop), one.embed(reconstruction))
             for one in recognisers or (family.recogniser, family.judge)
         },
+        light=light,
     )
 
 

@@ -85,7 +85,7 @@ class Prober:
             crop = masked_blend(self.source.crop, crop, inside, match="none", composite=join)
         composite = torch.lerp(self.source.crop, crop, mask[..., None])
         measured = self._measure(probe.attempt, probe.target, decoded, composite)
-        return Candidate(measured, crop, mask, decoded.raw, composite)
+        return Candidate(measured, self.source.light.off(crop), mask, decoded.raw, composite)
 
     def forget(self) -> None:
         """Drop the decoded faces; they are decoded again when asked for."""

@@ -9,6 +9,7 @@ import torch
 from scipy import ndimage
 
 from ..errors import InputError
+from ..light import Light
 from .carry import carry_over
 from .colour import check_sizes, match_colour
 from .composite import COMPOSITES
@@ -56,20 +57,35 @@ def masked_blend(
     sources, targets = ((x[None] if x.ndim == 3 else x).detach().to(**place) for x in (source, target))
     areas, faces = (x.detach().to(**place).expand(len(sources), *x.shape[-2:]) for x in (area, face))
     labels = labels and tuple(one.to(source.device) for one in labels)
-    if labels is None or match == "none":
-        targets = match_colour(targets, sources, faces, match)
-    else:
-        targets = match_parts(targets, sources, faces, *labels, match)
-    if detail:
-        targets = match_detail(targets, sources, faces)
-    if labels is not None:
-        targets = carry_over(targets, sources, *labels)
+    if match == "none":
+        targets = _dressed(targets, sources, faces, labels, match, detail)
+    else:  # what is to take on the tones of a dark face takes them on in the light
+        shown = Light.of(sources)
+        targets = shown.off(_dressed(targets, shown.on(sources), faces, labels, match, detail))
     blended = [
         _composite(s, t, a, feather, light, composite)
         for s, t, a in zip(sources, targets, areas, strict=True)
     ]
     out = torch.stack(blended) if blended else sources
     return (out[0] if source.ndim == 3 else out).to(source.dtype)
+
+
+def _dressed(
+    targets: torch.Tensor,
+    sources: torch.Tensor,
+    faces: torch.Tensor,
+    labels: tuple[torch.Tensor, torch.Tensor] | None,
+    match: str,
+    detail: bool,
+) -> torch.Tensor:
+    """Targets in the sources' colours and sharpness, with their glasses and open mouths; [N, H, W, 3]."""
+    if labels is None or match == "none":
+        targets = match_colour(targets, sources, faces, match)
+    else:
+        targets = match_parts(targets, sources, faces, *labels, match)
+    if detail:
+        targets = match_detail(targets, sources, faces)
+    return targets if labels is None else carry_over(targets, sources, *labels)
 
 
 def _check(

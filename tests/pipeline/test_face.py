@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from styleid.faces.regions import HAIR
+from styleid.light import Light
 from styleid.pipeline.face import SourceFace, adapted
 
 SIZE, SKIN = 64, 1
@@ -23,7 +24,7 @@ def portrait(hairline: int) -> tuple[torch.Tensor, torch.Tensor]:
 def source_with(hairline: int) -> SourceFace:
     crop, labels = portrait(hairline)
     nothing = torch.zeros(1, 0)
-    return SourceFace(crop, labels, torch.zeros(1, 2, 512), crop, nothing, {})
+    return SourceFace(crop, labels, torch.zeros(1, 2, 512), crop, nothing, {}, Light.of(crop))
 
 
 def test_hair_of_the_new_face_over_the_sources_forehead_becomes_skin() -> None:
