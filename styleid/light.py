@@ -21,7 +21,7 @@ _BLANK = 0.008  # of white, or from black to white: below, nothing shows
 _SAMPLES = 128  # pixels along a side that are measured
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Light:
     """What makes aligned crops lit: of each the gain, 1 and more, and the white that becomes another one, [N, 1, 1, 1].
 
