@@ -36,7 +36,8 @@ def masked_blend(
 
     area: mask [H, W] or [N, H, W] in 0..1. face: mask of the same shape, where colours are compared (above 0.5; the
     area by default). feather: width of the ramp *inside* the area's edge as a share of the shorter side; where area is
-    0 the output is the source, bit for bit. match: see `match_colour`. labels: parts of target and source, integers
+    0 the output is the source, bit for bit. match: see `match_colour`; the tones of a dark
+    source are compared in the light. labels: parts of target and source, integers
     [N, H, W]; then skin and hair are matched on their own, see `match_parts`, and glasses and an open mouth are carried
     over, see `carry_over`. detail: whether a soft target is sharpened, see `match_detail`. light: 0..1, how far the target
     takes on the source's low-frequency light inside the area (shadow sides, falloff). composite: "feather"; "pyramid"
